@@ -1,0 +1,19 @@
+/*
+ * ULID (github.com/ulid/spec): 48 bits of milliseconds, 80 random bits, as 26 characters of
+ * Crockford's base 32. Sorts by time; monotonic within a thread and millisecond.
+ */
+#ifndef BASE_ID_H
+#define BASE_ID_H
+
+#include <stdbool.h>
+
+#define ID_LENGTH 26
+#define ID_SIZE (ID_LENGTH + 1)
+
+/* A new id, with its NUL, into `id` of ID_SIZE bytes. Any thread. Returns `id`. */
+char *id_new(char *id);
+
+/* Whether `text` is exactly one ULID in upper case. */
+bool id_valid(const char *text);
+
+#endif
