@@ -1,0 +1,3 @@
+import { applyStoredTheme } from "./lib/theme.ts";
+
+applyStoredTheme();
