@@ -6,8 +6,8 @@
 #ifndef BASE_BUFFER_H
 #define BASE_BUFFER_H
 
-#include <stdint.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct buffer {
     char *data;
@@ -15,7 +15,10 @@ struct buffer {
     size_t capacity;
 };
 
-#define BUFFER_INIT {NULL, 0, 0}
+#define BUFFER_INIT                                                                                \
+    {                                                                                              \
+        NULL, 0, 0                                                                                 \
+    }
 #define CLEANUP_BUFFER __attribute__((cleanup(buffer_release)))
 
 void buffer_release(struct buffer *buffer);

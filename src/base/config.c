@@ -82,8 +82,8 @@ int config_set(struct config *config, const char *name, const char *value, struc
     return 0;
 }
 
-static int set_line(struct config *config, const char *path, int number, const char *line,
-    struct error *error)
+static int set_line(
+    struct config *config, const char *path, int number, const char *line, struct error *error)
 {
     const char *text = text_trim(config->arena, line);
     if (*text == '\0' || *text == '#')
@@ -92,8 +92,8 @@ static int set_line(struct config *config, const char *path, int number, const c
     if (!equals || equals == text)
         return error_set(error, ERROR_INVALID, NULL, NULL,
             "%s:%d: write `key = value`, not \"%.60s\"", path, number, text);
-    char *name = text_trim(
-        config->arena, arena_strndup(config->arena, text, (size_t)(equals - text)));
+    char *name =
+        text_trim(config->arena, arena_strndup(config->arena, text, (size_t)(equals - text)));
     size_t i = find(config, name);
     if (i < config->count && config->lines[i])
         return error_set(error, ERROR_INVALID, NULL, NULL,
@@ -139,8 +139,8 @@ int config_environment(struct config *config, struct error *error)
         struct error problem = {0};
         int rc = config_set(config, config->keys[i].name, value, &problem);
         if (rc < 0)
-            return error_set(error, rc, NULL, variable, "environment variable %s: %.240s",
-                variable, problem.message);
+            return error_set(error, rc, NULL, variable, "environment variable %s: %.240s", variable,
+                problem.message);
     }
     return 0;
 }

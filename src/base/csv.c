@@ -157,7 +157,7 @@ static enum field_end read_field(struct csv_reader *reader, struct row_state *ro
     int c = next_byte(reader);
     enum field_end end = c == '"' ? read_quoted(reader, row) : read_plain(reader, row, c);
     if (!row->problem && !utf8_valid(reader->text.data ? reader->text.data + start : "",
-            reader->text.length - start))
+                             reader->text.length - start))
         row->problem = "is not valid UTF-8";
     buffer_append_char(&reader->text, '\0');
     return end;

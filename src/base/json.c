@@ -35,8 +35,8 @@ int json_read(const char *text, size_t length, json_t **out, struct error *error
     if (length == 0)
         return error_set(error, ERROR_INVALID, "malformed_json", "", "a JSON body is needed");
     if (too_deep(text, length))
-        return error_set(error, ERROR_INVALID, "malformed_json", "",
-            "nested deeper than %d levels", JSON_MAX_DEPTH);
+        return error_set(error, ERROR_INVALID, "malformed_json", "", "nested deeper than %d levels",
+            JSON_MAX_DEPTH);
     json_error_t problem;
     json_t *value = json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &problem);
     if (!value)
@@ -127,8 +127,8 @@ int json_find_int(const json_t *object, const char *field, int64_t low, int64_t 
     return 0;
 }
 
-int json_get_int(const json_t *object, const char *field, int64_t low, int64_t high,
-    int64_t *value, struct error *error)
+int json_get_int(const json_t *object, const char *field, int64_t low, int64_t high, int64_t *value,
+    struct error *error)
 {
     if (absent(object, field))
         return missing(field, error);
@@ -145,14 +145,13 @@ int json_find_number(const json_t *object, const char *field, double low, double
         return error_set(error, ERROR_INVALID, NULL, field, "must be a number");
     double number = json_number_value(member);
     if (!(number >= low && number <= high))
-        return error_set(
-            error, ERROR_INVALID, NULL, field, "must be from %g to %g", low, high);
+        return error_set(error, ERROR_INVALID, NULL, field, "must be from %g to %g", low, high);
     *value = number;
     return 0;
 }
 
-int json_get_number(const json_t *object, const char *field, double low, double high,
-    double *value, struct error *error)
+int json_get_number(const json_t *object, const char *field, double low, double high, double *value,
+    struct error *error)
 {
     if (absent(object, field))
         return missing(field, error);

@@ -38,10 +38,10 @@ static inline void json_cleanup(json_t **value)
  * feed and tab are refused. The text is borrowed from `object`. */
 int json_get_text(const json_t *object, const char *field, size_t min, size_t max,
     const char **value, struct error *error);
-int json_get_int(const json_t *object, const char *field, int64_t low, int64_t high,
-    int64_t *value, struct error *error);
-int json_get_number(const json_t *object, const char *field, double low, double high,
-    double *value, struct error *error);
+int json_get_int(const json_t *object, const char *field, int64_t low, int64_t high, int64_t *value,
+    struct error *error);
+int json_get_number(const json_t *object, const char *field, double low, double high, double *value,
+    struct error *error);
 int json_get_object(const json_t *object, const char *field, json_t **value, struct error *error);
 
 /* Optional members: absent or null leaves `*value` alone and returns 0. */

@@ -27,8 +27,8 @@ int log_level_parse(const char *text, enum log_level *level)
     return -1;
 }
 
-void log_write(enum log_level level, const char *component, const char *trace_id,
-    const char *format, ...)
+void log_write(
+    enum log_level level, const char *component, const char *trace_id, const char *format, ...)
 {
     if (level < threshold)
         return;

@@ -25,7 +25,8 @@ int money_currency_valid(const char *code);
  * minor unit: money_percent(1000, 1900) is 190. */
 int64_t money_percent(int64_t amount, int64_t percent_hundredths);
 
-/* The tax contained in a gross amount at that rate, rounded half up: 19 % of 11900 gross is 1900. */
+/* The tax contained in a gross amount at that rate, rounded half up: 19 % of 11900 gross is 1900.
+ */
 int64_t money_percent_contained(int64_t gross, int64_t percent_hundredths);
 
 #endif

@@ -29,8 +29,8 @@ char *secure_sha256_hex(const void *data, size_t length, char hex[SECURE_SHA256_
     return sodium_bin2hex(hex, SECURE_SHA256_HEX_SIZE, hash, sizeof(hash));
 }
 
-char *secure_hmac_hex(const unsigned char key[32], const void *data, size_t length,
-    char hex[SECURE_SHA256_HEX_SIZE])
+char *secure_hmac_hex(
+    const unsigned char key[32], const void *data, size_t length, char hex[SECURE_SHA256_HEX_SIZE])
 {
     unsigned char mac[crypto_auth_hmacsha256_BYTES];
     crypto_auth_hmacsha256(mac, data, length, key);

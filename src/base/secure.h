@@ -17,8 +17,8 @@ void secure_random(void *bytes, size_t length);
 char *secure_sha256_hex(const void *data, size_t length, char hex[SECURE_SHA256_HEX_SIZE]);
 
 /* HMAC-SHA-256 (RFC 2104) under a key of 32 bytes, as hex. Returns `hex`. */
-char *secure_hmac_hex(const unsigned char key[32], const void *data, size_t length,
-    char hex[SECURE_SHA256_HEX_SIZE]);
+char *secure_hmac_hex(
+    const unsigned char key[32], const void *data, size_t length, char hex[SECURE_SHA256_HEX_SIZE]);
 
 /* Compares in time that depends on the lengths alone. */
 bool secure_equal(const char *a, const char *b);

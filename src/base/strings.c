@@ -12,10 +12,10 @@ static size_t sequence_length(const unsigned char *s, size_t left)
 {
     if (s[0] < 0x80)
         return s[0] ? 1 : 0;
-    size_t length = s[0] >= 0xc2 && s[0] <= 0xdf ? 2
-        : (s[0] & 0xf0) == 0xe0                  ? 3
-        : s[0] >= 0xf0 && s[0] <= 0xf4           ? 4
-                                                 : 0;
+    size_t length = s[0] >= 0xc2 && s[0] <= 0xdf   ? 2
+                    : (s[0] & 0xf0) == 0xe0        ? 3
+                    : s[0] >= 0xf0 && s[0] <= 0xf4 ? 4
+                                                   : 0;
     if (!length || length > left)
         return 0;
     for (size_t i = 1; i < length; i++) {
@@ -117,8 +117,8 @@ int text_to_double(const char *text, double low, double high, double *value)
     return 0;
 }
 
-size_t text_split(struct arena *arena, const char *text, char separator, const char **pieces,
-    size_t max)
+size_t text_split(
+    struct arena *arena, const char *text, char separator, const char **pieces, size_t max)
 {
     size_t count = 0;
     while (count < max) {

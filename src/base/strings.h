@@ -32,8 +32,8 @@ int text_to_double(const char *text, double low, double high, double *value);
 
 /* Splits at each `separator`; pieces are trimmed copies, empty ones are left out. Returns the
  * number of pieces, at most `max`; the rest is ignored. */
-size_t text_split(struct arena *arena, const char *text, char separator, const char **pieces,
-    size_t max);
+size_t text_split(
+    struct arena *arena, const char *text, char separator, const char **pieces, size_t max);
 
 /* Percent-decoding (RFC 3986); `plus` also turns '+' into a space, as forms do. NULL when an
  * escape is broken, decodes to NUL, or the result is not UTF-8. */

@@ -1,0 +1,394 @@
+#include "sqlite_db.h"
+
+#include "sqlite_internal.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define MAX_WAITING 16384
+#define MAX_BATCH 256
+#define CHECKPOINT_PAGES 4000
+
+struct sqlite_db {
+    char *path;
+    char name[16];
+    int background;
+    struct sqlite_conn *writer;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    struct sqlite_job *first, **last;
+    bool stopping;
+    struct sqlite_db_stats stats;
+    void (*on_commit)(void *);
+    void *on_commit_ctx;
+    pthread_key_t reader_key;
+    struct sqlite_conn *readers;
+};
+
+void sqlite_global_init(void)
+{
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    sqlite3_config(SQLITE_CONFIG_MULTITHREAD);
+    sqlite3_initialize();
+}
+
+/* ---- the writer ---- */
+
+static struct sqlite_job *take_batch(struct sqlite_db *db)
+{
+    struct sqlite_job *batch = db->first, **end = &batch;
+    int count = 0;
+    while (*end && count < MAX_BATCH) {
+        end = &(*end)->next;
+        count++;
+    }
+    db->first = *end;
+    if (!db->first)
+        db->last = &db->first;
+    *end = NULL;
+    db->stats.waiting -= count;
+    return batch;
+}
+
+static void run_one(struct sqlite_conn *conn, struct sqlite_job *job)
+{
+    job->rc = sqlite_exec(conn, &job->error, "SAVEPOINT job", "");
+    if (job->rc < 0)
+        return;
+    job->rc = job->run(conn, job);
+    if (job->rc < 0)
+        sqlite_exec(conn, NULL, "ROLLBACK TO job", "");
+    struct error error;
+    int rc = sqlite_exec(conn, &error, "RELEASE job", "");
+    if (rc < 0 && job->rc >= 0) {
+        job->rc = rc;
+        job->error = error;
+    }
+}
+
+static void fail_batch(struct sqlite_job *batch, int rc, const struct error *error)
+{
+    for (struct sqlite_job *job = batch; job; job = job->next) {
+        if (job->rc >= 0) {
+            job->rc = rc;
+            job->error = *error;
+        }
+    }
+}
+
+/* True if the batch's effects are on the disk. */
+static bool commit_batch(struct sqlite_conn *conn, struct sqlite_job *batch)
+{
+    struct error error = {0};
+    int rc = sqlite_exec(conn, &error, "BEGIN IMMEDIATE", "");
+    if (rc < 0) {
+        for (struct sqlite_job *job = batch; job; job = job->next)
+            job->rc = 0;
+        fail_batch(batch, rc, &error);
+        return false;
+    }
+    for (struct sqlite_job *job = batch; job; job = job->next)
+        run_one(conn, job);
+    rc = sqlite_exec(conn, &error, "COMMIT", "");
+    if (rc < 0) {
+        if (!sqlite3_get_autocommit(conn->handle))
+            sqlite_exec(conn, NULL, "ROLLBACK", "");
+        fail_batch(batch, rc, &error);
+    }
+    return rc == 0;
+}
+
+static void finish_batch(struct sqlite_db *db, struct sqlite_job *batch, bool committed)
+{
+    if (committed && db->on_commit)
+        db->on_commit(db->on_commit_ctx);
+    while (batch) {
+        struct sqlite_job *next = batch->next;
+        batch->done(batch);
+        batch = next;
+    }
+}
+
+static void *write_loop(void *argument)
+{
+    struct sqlite_db *db = argument;
+    pthread_setname_np(pthread_self(), db->name);
+    /* On Linux the nice value is the thread's own. */
+    if (db->background)
+        setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), db->background);
+    pthread_mutex_lock(&db->lock);
+    for (;;) {
+        while (!db->first && !db->stopping)
+            pthread_cond_wait(&db->wake, &db->lock);
+        if (!db->first)
+            break;
+        struct sqlite_job *batch = take_batch(db);
+        pthread_mutex_unlock(&db->lock);
+        int64_t jobs = 0;
+        for (struct sqlite_job *job = batch; job; job = job->next)
+            jobs++;
+        bool committed = commit_batch(db->writer, batch);
+        finish_batch(db, batch, committed);
+        pthread_mutex_lock(&db->lock);
+        db->stats.commits++;
+        db->stats.jobs += jobs;
+    }
+    pthread_mutex_unlock(&db->lock);
+    return NULL;
+}
+
+void sqlite_db_write(struct sqlite_db *db, struct sqlite_job *job)
+{
+    job->next = NULL;
+    job->rc = 0;
+    pthread_mutex_lock(&db->lock);
+    bool full = db->stats.waiting >= MAX_WAITING || db->stopping;
+    if (!full) {
+        *db->last = job;
+        db->last = &job->next;
+        if (db->stats.waiting++ == 0)
+            pthread_cond_signal(&db->wake);
+    }
+    pthread_mutex_unlock(&db->lock);
+    if (full) {
+        job->rc = error_set(&job->error, ERROR_UNAVAILABLE, NULL, NULL,
+            "too many writes are waiting; try again in a moment");
+        job->done(job);
+    }
+}
+
+struct waiter {
+    struct sqlite_job job; /* first: the job's address is the waiter's */
+    struct sqlite_job *inner;
+    pthread_mutex_t lock;
+    pthread_cond_t finished;
+    bool done;
+};
+
+static int waiter_run(struct sqlite_conn *conn, struct sqlite_job *job)
+{
+    struct waiter *waiter = (struct waiter *)job;
+    int rc = waiter->inner->run(conn, waiter->inner);
+    if (rc < 0)
+        job->error = waiter->inner->error;
+    return rc;
+}
+
+static void waiter_done(struct sqlite_job *job)
+{
+    struct waiter *waiter = (struct waiter *)job;
+    pthread_mutex_lock(&waiter->lock);
+    waiter->done = true;
+    pthread_cond_signal(&waiter->finished);
+    pthread_mutex_unlock(&waiter->lock);
+}
+
+int sqlite_db_write_wait(struct sqlite_db *db, struct sqlite_job *job, struct error *error)
+{
+    struct waiter waiter = {.job = {.run = waiter_run, .done = waiter_done}, .inner = job};
+    pthread_mutex_init(&waiter.lock, NULL);
+    pthread_cond_init(&waiter.finished, NULL);
+    sqlite_db_write(db, &waiter.job);
+    pthread_mutex_lock(&waiter.lock);
+    while (!waiter.done)
+        pthread_cond_wait(&waiter.finished, &waiter.lock);
+    pthread_mutex_unlock(&waiter.lock);
+    pthread_cond_destroy(&waiter.finished);
+    pthread_mutex_destroy(&waiter.lock);
+    if (waiter.job.rc < 0 && error)
+        *error = waiter.job.error;
+    return waiter.job.rc;
+}
+
+void sqlite_db_on_commit(struct sqlite_db *db, void (*fn)(void *ctx), void *ctx)
+{
+    db->on_commit_ctx = ctx;
+    db->on_commit = fn;
+}
+
+void sqlite_db_stats(struct sqlite_db *db, struct sqlite_db_stats *stats)
+{
+    pthread_mutex_lock(&db->lock);
+    *stats = db->stats;
+    pthread_mutex_unlock(&db->lock);
+}
+
+/* ---- readers ---- */
+
+struct sqlite_conn *sqlite_db_reader(struct sqlite_db *db, struct error *error)
+{
+    struct sqlite_conn *conn = pthread_getspecific(db->reader_key);
+    if (conn)
+        return conn;
+    conn = sqlite_conn_open(db->path, SQLITE_OPEN_READONLY, error);
+    if (!conn)
+        return NULL;
+    sqlite3_db_config(conn->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    if (sqlite_script(conn,
+            "PRAGMA wal_autocheckpoint=0; PRAGMA mmap_size=1073741824; PRAGMA cache_size=-256;"
+            " PRAGMA query_only=1;",
+            error) < 0) {
+        sqlite_conn_close(conn);
+        return NULL;
+    }
+    pthread_setspecific(db->reader_key, conn);
+    pthread_mutex_lock(&db->lock);
+    conn->next = db->readers;
+    db->readers = conn;
+    pthread_mutex_unlock(&db->lock);
+    return conn;
+}
+
+/* ---- opening, closing, copying ---- */
+
+static int user_version(struct sqlite_conn *conn, int *version, struct error *error)
+{
+    sqlite3_stmt *statement = sqlite_prepare(conn, "PRAGMA user_version", error);
+    if (!statement)
+        return ERROR_INTERNAL;
+    int rc = sqlite_step(conn, statement, error);
+    if (rc > 0)
+        *version = sqlite3_column_int(statement, 0);
+    sqlite_done(statement);
+    return rc < 0 ? rc : 0;
+}
+
+static int migrate(struct sqlite_db *db, const char *const *migrations, struct error *error)
+{
+    int version = 0, known = 0;
+    int rc = user_version(db->writer, &version, error);
+    while (migrations[known])
+        known++;
+    if (rc == 0 && version > known)
+        return error_set(error, ERROR_INVALID, NULL, NULL,
+            "%s was written by a newer winestore (schema %d, this one knows %d): use that one",
+            db->path, version, known);
+    for (; rc == 0 && version < known; version++) {
+        char pragma[64];
+        snprintf(pragma, sizeof(pragma), "PRAGMA user_version=%d", version + 1);
+        rc = sqlite_script(db->writer, "BEGIN IMMEDIATE", error);
+        if (rc == 0)
+            rc = sqlite_script(db->writer, migrations[version], error);
+        if (rc == 0)
+            rc = sqlite_script(db->writer, pragma, error);
+        if (rc == 0)
+            rc = sqlite_script(db->writer, "COMMIT", error);
+        if (rc < 0)
+            sqlite_script(db->writer, "ROLLBACK", NULL);
+    }
+    return rc;
+}
+
+static int prepare_writer(
+    struct sqlite_db *db, const struct sqlite_options *options, struct error *error)
+{
+    char checkpoint[64];
+    snprintf(checkpoint, sizeof(checkpoint), "PRAGMA wal_autocheckpoint=%d", CHECKPOINT_PAGES);
+    int rc = sqlite_script(db->writer,
+        "PRAGMA journal_mode=WAL; PRAGMA foreign_keys=ON; PRAGMA mmap_size=1073741824;"
+        " PRAGMA cache_size=-4096; PRAGMA journal_size_limit=67108864;",
+        error);
+    if (rc == 0)
+        rc = sqlite_script(db->writer,
+            options->relaxed ? "PRAGMA synchronous=NORMAL" : "PRAGMA synchronous=FULL", error);
+    if (rc == 0)
+        rc = sqlite_script(db->writer, checkpoint, error);
+    return rc == 0 ? migrate(db, options->migrations, error) : rc;
+}
+
+static void db_free(struct sqlite_db *db)
+{
+    if (db->writer)
+        sqlite_conn_close(db->writer);
+    pthread_key_delete(db->reader_key);
+    pthread_cond_destroy(&db->wake);
+    pthread_mutex_destroy(&db->lock);
+    free(db->path);
+    free(db);
+}
+
+int sqlite_db_open(struct sqlite_db **out, const char *path, const struct sqlite_options *options,
+    struct error *error)
+{
+    struct sqlite_db *db = calloc(1, sizeof(*db));
+    if (!db || !(db->path = strdup(path)))
+        abort();
+    snprintf(db->name, sizeof(db->name), "%s", options->name);
+    db->background = options->background;
+    db->last = &db->first;
+    pthread_mutex_init(&db->lock, NULL);
+    pthread_cond_init(&db->wake, NULL);
+    pthread_key_create(&db->reader_key, NULL);
+    db->writer = sqlite_conn_open(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, error);
+    int rc = db->writer ? prepare_writer(db, options, error) : ERROR_UNAVAILABLE;
+    if (rc == 0 && pthread_create(&db->thread, NULL, write_loop, db) != 0)
+        rc = error_set(error, ERROR_INTERNAL, NULL, NULL, "%s: no thread to write with", path);
+    if (rc < 0) {
+        db_free(db);
+        return rc;
+    }
+    *out = db;
+    return 0;
+}
+
+void sqlite_db_close(struct sqlite_db *db)
+{
+    if (!db)
+        return;
+    pthread_mutex_lock(&db->lock);
+    db->stopping = true;
+    pthread_cond_signal(&db->wake);
+    pthread_mutex_unlock(&db->lock);
+    pthread_join(db->thread, NULL);
+    while (db->readers) {
+        struct sqlite_conn *next = db->readers->next;
+        sqlite_conn_close(db->readers);
+        db->readers = next;
+    }
+    db_free(db);
+}
+
+struct backup {
+    struct sqlite_job job;
+    const char *path;
+};
+
+/* Inside the job's savepoint the pages are still: VACUUM INTO cannot run in a transaction, the
+ * backup interface can read beside one. */
+static int backup_run(struct sqlite_conn *conn, struct sqlite_job *job)
+{
+    struct backup *backup = (struct backup *)job;
+    struct sqlite_conn *source = NULL, *target = NULL;
+    int rc = ERROR_UNAVAILABLE;
+    source = sqlite_conn_open(
+        sqlite3_db_filename(conn->handle, "main"), SQLITE_OPEN_READONLY, &job->error);
+    if (!source)
+        return rc;
+    sqlite3_db_config(source->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    target =
+        sqlite_conn_open(backup->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &job->error);
+    if (target) {
+        sqlite3_backup *copy = sqlite3_backup_init(target->handle, "main", source->handle, "main");
+        if (copy) {
+            sqlite3_backup_step(copy, -1);
+            sqlite3_backup_finish(copy);
+        }
+        int code = sqlite3_errcode(target->handle);
+        rc = code == SQLITE_OK ? 0 : sqlite_fail(target, code, &job->error);
+        sqlite_conn_close(target);
+    }
+    sqlite_conn_close(source);
+    return rc;
+}
+
+int sqlite_db_backup(struct sqlite_db *db, const char *path, struct error *error)
+{
+    struct backup backup = {.job = {.run = backup_run}, .path = path};
+    return sqlite_db_write_wait(db, &backup.job, error);
+}
