@@ -6,6 +6,7 @@
 #ifndef SQLITE_SQLITE_OUTBOX_H
 #define SQLITE_SQLITE_OUTBOX_H
 
+#include "outbox.h"
 #include "sqlite_db.h"
 
 struct arena;
@@ -14,15 +15,6 @@ struct arena;
 #define SQLITE_OUTBOX_SCHEMA                                                                       \
     "CREATE TABLE outbox(seq INTEGER PRIMARY KEY AUTOINCREMENT, target TEXT NOT NULL,"             \
     " key TEXT NOT NULL, id TEXT NOT NULL, body BLOB NOT NULL);"
-
-struct outbox_item {
-    int64_t seq;
-    const char *target; /* "stream", or "queue:<name>" */
-    const char *key;    /* partition key: the aggregate's id */
-    const char *id;     /* stable message id: the receiver's inbox goes by it */
-    const char *body;
-    size_t length;
-};
 
 /* Adds one item; call within a job's `run`. */
 int sqlite_outbox_put(
