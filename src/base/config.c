@@ -1,7 +1,7 @@
 #include "config.h"
 
 #include "arena.h"
-#include "strings.h"
+#include "text.h"
 
 #include <assert.h>
 #include <errno.h>

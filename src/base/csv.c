@@ -1,7 +1,7 @@
 #include "csv.h"
 
 #include "buffer.h"
-#include "strings.h"
+#include "text.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

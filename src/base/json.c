@@ -2,7 +2,7 @@
 
 #include "arena.h"
 #include "buffer.h"
-#include "strings.h"
+#include "text.h"
 
 #include <string.h>
 

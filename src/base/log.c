@@ -2,7 +2,7 @@
 
 #include "buffer.h"
 #include "clock.h"
-#include "strings.h"
+#include "text.h"
 
 #include <stdarg.h>
 #include <stdio.h>

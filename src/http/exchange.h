@@ -3,8 +3,8 @@
  * services (upstream.h). Handlers see nothing else.
  *
  * A handler returns having replied, or having arranged that somebody will: exactly one reply per
- * exchange, on any thread (rule: a handler returns or goes pending; nothing waits in a thread). After
- * the reply the exchange belongs to its carrier: do not touch it again.
+ * exchange, on any thread (rule: a handler returns or goes pending; nothing waits in a thread).
+ * After the reply the exchange belongs to its carrier: do not touch it again.
  *
  * `exchange->arena` lives as long as the exchange; request texts and the reply's body live there
  * unless said otherwise. Before the reply the exchange has one owner at a time.
@@ -59,8 +59,8 @@ struct http_pair {
 
 struct http_request {
     enum http_method method;
-    const char *path;                    /* decoded, starts with '/'; the query is cut off */
-    const char *params[HTTP_MAX_PARAMS]; /* what the route's {names} matched, in order */
+    const char *path;                       /* decoded, starts with '/'; the query is cut off */
+    const char *params[HTTP_MAX_PARAMS];    /* what the route's {names} matched, in order */
     struct http_pair query[HTTP_MAX_QUERY]; /* decoded, in order; repeated names stay repeated */
     size_t query_count;
     const char *body; /* NUL-terminated; "" when there is none */
@@ -116,24 +116,24 @@ static inline const char *http_header(struct exchange *exchange, const char *nam
 const char *http_query(const struct exchange *exchange, const char *name);
 
 /* All values of a repeated parameter, at most `max`; returns how many there are. */
-size_t http_query_all(const struct exchange *exchange, const char *name, const char **values,
-    size_t max);
+size_t http_query_all(
+    const struct exchange *exchange, const char *name, const char **values, size_t max);
 
 /* Optional integer and boolean ("true"/"false") parameters: absent leaves `*value` alone.
  * ERROR_INVALID names the parameter. */
 int http_query_int(const struct exchange *exchange, const char *name, int64_t low, int64_t high,
     int64_t *value, struct error *error);
-int http_query_bool(const struct exchange *exchange, const char *name, bool *value,
-    struct error *error);
+int http_query_bool(
+    const struct exchange *exchange, const char *name, bool *value, struct error *error);
 
-/* The body as a JSON object, freed with json_decref. On failure replies 400 (415 for another content
- * type) itself and returns a negative code: the handler just returns. */
+/* The body as a JSON object, freed with json_decref. On failure replies 400 (415 for another
+ * content type) itself and returns a negative code: the handler just returns. */
 int http_json_body(struct exchange *exchange, json_t **body);
 
 /* Splits and decodes a raw query string into the request. ERROR_INVALID for broken escapes, invalid
  * UTF-8 or more than HTTP_MAX_QUERY parameters. */
-int http_parse_query(struct http_request *request, struct arena *arena, const char *raw,
-    struct error *error);
+int http_parse_query(
+    struct http_request *request, struct arena *arena, const char *raw, struct error *error);
 
 /* "GET"; and back (HTTP_OTHER if unknown). */
 const char *http_method_name(enum http_method method);
@@ -158,8 +158,8 @@ void http_reply_json(struct exchange *exchange, int status, struct buffer *body)
 /* Serialises `value` and drops the caller's reference. */
 void http_reply_json_value(struct exchange *exchange, int status, json_t *value);
 
-/* RFC 9457 application/problem+json. `code` is snake_case and becomes type, code and (in words) title;
- * `field` may be NULL. */
+/* RFC 9457 application/problem+json. `code` is snake_case and becomes type, code and (in words)
+ * title; `field` may be NULL. */
 void http_problem(struct exchange *exchange, int status, const char *code, const char *field,
     const char *format, ...) __attribute__((format(printf, 5, 6)));
 
@@ -171,8 +171,8 @@ void http_problem_fields(struct exchange *exchange, int status, const char *code
     const char *detail, const struct http_field_error *fields, size_t count);
 
 /* The problem that fits an error: NOT_FOUND 404, CONFLICT 409, INVALID 422 (400 for reason
- * "malformed_..."), UNAUTHORIZED 401 (403 for reason "forbidden"), UNAVAILABLE 503 with Retry-After,
- * TIMEOUT 504, INTERNAL 500 (its message goes to the log, not to the client). */
+ * "malformed_..."), UNAUTHORIZED 401 (403 for reason "forbidden"), UNAVAILABLE 503 with
+ * Retry-After, TIMEOUT 504, INTERNAL 500 (its message goes to the log, not to the client). */
 void http_fail(struct exchange *exchange, const struct error *error);
 
 /* ETag handling: sets the header (a strong tag; quotes are added) and, when If-None-Match holds it,
@@ -181,14 +181,14 @@ bool http_not_modified(struct exchange *exchange, const char *etag);
 
 /* ---- event streams (Server-Sent Events, HTML Living Standard 9.2) ---- */
 
-/* Begins the stream with status 200; the exchange's reply has then been made. NULL (and a 503 reply)
- * if the carrier cannot stream. The stream is the caller's until http_stream_close. */
+/* Begins the stream with status 200; the exchange's reply has then been made. NULL (and a 503
+ * reply) if the carrier cannot stream. The stream is the caller's until http_stream_close. */
 struct http_stream *http_stream_open(struct exchange *exchange);
 
 /* Queues one event; `event` and `id` may be NULL. Any thread. Returns -1 once the client is gone or
  * reads too slowly (64 KiB waiting): close it then. Heartbeats are the carrier's. */
-int http_stream_send(struct http_stream *stream, const char *event, const char *id,
-    const char *data);
+int http_stream_send(
+    struct http_stream *stream, const char *event, const char *id, const char *data);
 
 /* Ends the stream; the handle is dead afterwards. Once per stream, any thread. */
 void http_stream_close(struct http_stream *stream);

@@ -1,6 +1,6 @@
 /* Small helpers on text. */
-#ifndef BASE_STRINGS_H
-#define BASE_STRINGS_H
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>
