@@ -7,6 +7,8 @@
 export interface FieldError {
   field: string;
   message: string;
+  /** With `out_of_stock`: how many bottles are left. */
+  available?: number;
 }
 
 export interface ProblemDocument {
@@ -15,12 +17,13 @@ export interface ProblemDocument {
   status?: number;
   detail?: string;
   errors?: FieldError[];
+  code?: string;
   trace_id?: string;
 }
 
 export class ApiProblem extends Error {
   readonly status: number;
-  /** Last part of the problem's type, such as "price_changed"; empty if the server gave none. */
+  /** The stable word for what happened, such as "price_changed"; empty if the server gave none. */
   readonly code: string;
   readonly detail: string;
   readonly errors: FieldError[];
@@ -32,7 +35,7 @@ export class ApiProblem extends Error {
     super(document.detail || document.title || `HTTP ${status}`);
     this.name = "ApiProblem";
     this.status = status;
-    this.code = (document.type ?? "").replace(/^.*[/:#]/, "").replaceAll("-", "_");
+    this.code = document.code ?? (document.type ?? "").replace(/^.*[/:#]/, "");
     this.detail = document.detail || document.title || "";
     this.errors = document.errors ?? [];
     this.traceId = document.trace_id ?? "";
