@@ -24,6 +24,7 @@ struct sqlite_db {
     pthread_cond_t wake;
     struct sqlite_job *first, **last;
     bool stopping;
+    bool scrub; /* the writer thread's: the log is to be emptied */
     struct sqlite_db_stats stats;
     void (*on_commit)(void *);
     void *on_commit_ctx;
@@ -104,8 +105,19 @@ static bool commit_batch(struct sqlite_conn *conn, struct sqlite_job *batch)
     return rc == 0;
 }
 
+static void scrub(struct sqlite_db *db, const struct sqlite_job *batch)
+{
+    for (; batch; batch = batch->next)
+        db->scrub |= batch->scrub;
+    if (db->scrub)
+        db->scrub = sqlite3_wal_checkpoint_v2(db->writer->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE,
+                        NULL, NULL) != SQLITE_OK;
+}
+
 static void finish_batch(struct sqlite_db *db, struct sqlite_job *batch, bool committed)
 {
+    if (committed)
+        scrub(db, batch);
     if (committed && db->on_commit)
         db->on_commit(db->on_commit_ctx);
     while (batch) {
@@ -299,6 +311,8 @@ static int prepare_writer(
             options->relaxed ? "PRAGMA synchronous=NORMAL" : "PRAGMA synchronous=FULL", error);
     if (rc == 0)
         rc = sqlite_script(db->writer, checkpoint, error);
+    if (rc == 0 && options->overwrite)
+        rc = sqlite_script(db->writer, "PRAGMA secure_delete=ON", error);
     return rc == 0 ? migrate(db, options->migrations, error) : rc;
 }
 

@@ -37,6 +37,7 @@ struct sqlite_options {
                         yields to shoppers */
     bool relaxed;    /* synchronous=NORMAL: for data that can be rebuilt (never for what is
                         acknowledged) */
+    bool overwrite;  /* secure_delete: what is deleted is overwritten with zeros */
 };
 
 /* Opens or creates the file and applies missing migrations, each in a transaction.
@@ -57,6 +58,11 @@ struct sqlite_job {
     /* Runs once, on the writer thread after the commit (or after the failure): `job->rc` tells.
      * Must be short and must not wait; the job is the callee's to free. */
     void (*done)(struct sqlite_job *job);
+
+    /* Empties the write-ahead log after the commit and before `done`, so that no older version of a
+     * page is left in it. With `overwrite` what the job deleted is then gone from the files. Put
+     * off to a later commit while a reader is in the way. */
+    bool scrub;
 
     int rc;
     struct error error;
