@@ -245,6 +245,7 @@ static void sqlite_trim(struct stream *base)
     struct sqlite_stream *stream = (struct sqlite_stream *)base;
     if (atomic_exchange(&stream->trimming, true))
         return;
+    tail_trim(stream->tail, clock_now_ms() - stream->retention_ms);
     struct trim_job *trim = calloc(1, sizeof(*trim));
     if (!trim)
         abort();
