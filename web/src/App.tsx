@@ -7,7 +7,9 @@ import { Shell } from "./components/Shell.tsx";
 import { t } from "./i18n/index.ts";
 import { match, place } from "./lib/router.tsx";
 import { Home } from "./pages/Home.tsx";
+import { List } from "./pages/List.tsx";
 import { NotFound } from "./pages/NotFound.tsx";
+import { Wine } from "./pages/Wine.tsx";
 
 export interface PageProps {
   params: Record<string, string>;
@@ -16,7 +18,12 @@ type Page = ComponentType<PageProps>;
 type Late = () => Promise<{ page: Page }>;
 
 /* Home, list and wine come with the first script; what only some visitors need comes when they do. */
-const ROUTES: Array<{ pattern: string; page?: Page; late?: Late }> = [{ pattern: "/", page: Home }];
+const ROUTES: Array<{ pattern: string; page?: Page; late?: Late }> = [
+  { pattern: "/", page: Home },
+  { pattern: "/wines", page: List },
+  { pattern: "/wines/:id", page: Wine },
+  { pattern: "/wines/:id/:slug", page: Wine },
+];
 
 function LatePage({ load, params }: { load: Late; params: Record<string, string> }) {
   const [page, setPage] = useState<{ page: Page }>();

@@ -2,9 +2,13 @@ import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { t } from "../i18n/index.ts";
 import { place } from "../lib/router.tsx";
-import { closeToast, spoken, toasts } from "../lib/signals.ts";
+import { cartCount } from "../lib/cart.ts";
+import { user } from "../lib/session.ts";
+import { closeToast, drawerOpen, spoken, toasts } from "../lib/signals.ts";
 import { chooseTheme, storedTheme, type Theme } from "../lib/theme.ts";
+import { CartDrawer } from "./Cart.tsx";
 import { Icon, type IconName } from "./Icon.tsx";
+import { SearchBox } from "./SearchBox.tsx";
 
 export function Logo() {
   return (
@@ -84,6 +88,8 @@ export function Announcer() {
 }
 
 function Header() {
+  const home = place.value.path === "/";
+  const bottles = cartCount.value;
   return (
     <header class="top">
       <div class="wrap top-in">
@@ -94,9 +100,38 @@ function Header() {
         <div class="top-mid">
           <nav class="top-nav" aria-label={t.nav.main}>
             <a href="/wines">{t.nav.all}</a>
+            <a href="/wines?type=Red">{t.nav.reds}</a>
+            <a href="/wines?type=White">{t.nav.whites}</a>
+            <a href="/wines?type=Ros%C3%A9">{t.nav.roses}</a>
+            <a href="/wines?type=Sparkling">{t.nav.sparkling}</a>
           </nav>
+          {!home && <SearchBox id="top-search" />}
         </div>
-        <div class="top-tools" />
+        <nav class="top-tools" aria-label={t.nav.tools}>
+          {user.value ? (
+            <a class="btn btn-icon" href="/account" aria-label={t.nav.account} title={t.nav.account}>
+              <Icon name="person" size={24} />
+            </a>
+          ) : (
+            <a class="btn btn-icon" href="/sign-in" aria-label={t.nav.signIn} title={t.nav.signIn}>
+              <Icon name="person" size={24} />
+            </a>
+          )}
+          <button
+            type="button"
+            class="btn btn-icon"
+            aria-label={t.nav.basket(bottles)}
+            title={t.cart.title}
+            onClick={() => (drawerOpen.value = true)}
+          >
+            <Icon name="basket" size={24} />
+            {bottles > 0 && (
+              <span class="count" aria-hidden="true">
+                {bottles}
+              </span>
+            )}
+          </button>
+        </nav>
       </div>
     </header>
   );
@@ -106,8 +141,52 @@ function Footer() {
   return (
     <footer class="foot">
       <div class="wrap">
+        <nav class="foot-in" aria-label={t.foot.label}>
+          <div>
+            <h2>{t.foot.shop}</h2>
+            <ul>
+              <li>
+                <a href="/wines">{t.nav.all}</a>
+              </li>
+              <li>
+                <a href="/wines?type=Red">{t.nav.reds}</a>
+              </li>
+              <li>
+                <a href="/wines?type=White">{t.nav.whites}</a>
+              </li>
+            </ul>
+          </div>
+          <div>
+            <h2>{t.foot.help}</h2>
+            <ul>
+              <li>
+                <a href="/about/shipping">{t.shipping.title}</a>
+              </li>
+              <li>
+                <a href="/reset-password">{t.auth.forgot}</a>
+              </li>
+            </ul>
+          </div>
+          <div>
+            <h2>{t.foot.you}</h2>
+            <ul>
+              <li>
+                <a href="/account">{t.foot.orders}</a>
+              </li>
+              <li>{user.value ? <a href="/account/profile">{t.nav.account}</a> : <a href="/sign-in">{t.nav.signIn}</a>}</li>
+              {user.value?.role === "admin" && (
+                <li>
+                  <a href="/office">{t.nav.office}</a>
+                </li>
+              )}
+            </ul>
+          </div>
+        </nav>
         <div class="foot-end">
-          <p>{t.foot.responsibly}</p>
+          <div class="small">
+            <p>{t.foot.responsibly}</p>
+            <p>{t.foot.demo}</p>
+          </div>
           <ThemePick />
         </div>
       </div>
@@ -121,9 +200,10 @@ export function Shell({ children }: { children: ComponentChildren }) {
       <a class="btn btn-line skip" href="#main">
         {t.nav.skip}
       </a>
-      <Header key={place.value.path === "/" ? "home" : "page"} />
+      <Header />
       {children}
       <Footer />
+      <CartDrawer />
       <Announcer />
     </>
   );

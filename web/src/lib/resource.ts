@@ -12,7 +12,7 @@ interface Entry {
 }
 
 const STALE_MS = 15_000;
-const MOST = 60;
+const MOST = 500;
 const kept = new Map<string, Entry>();
 
 export function putResource(key: string, data: unknown): void {

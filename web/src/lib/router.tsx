@@ -82,14 +82,16 @@ export function navigate(to: string, options: { replace?: boolean; stay?: boolea
 function onClick(event: MouseEvent): void {
   if (event.defaultPrevented || event.button !== 0) return;
   if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  // An anchor of HTML or of SVG: the map's countries are links too.
   const link = (event.target as Element | null)?.closest?.("a[href]");
-  if (!(link instanceof HTMLAnchorElement)) return;
-  if (link.target || link.hasAttribute("download") || link.origin !== window.location.origin) return;
-  if (link.pathname.startsWith("/api/")) return;
+  const href = link?.getAttribute("href");
+  if (!link || !href || link.hasAttribute("target") || link.hasAttribute("download")) return;
+  const url = new URL(href, window.location.href);
+  if (url.origin !== window.location.origin || /^\/(api|office)(\/|$)/.test(url.pathname)) return;
   // A jump within the page stays the browser's own.
-  if (link.hash && link.pathname === window.location.pathname && link.search === window.location.search) return;
+  if (url.hash && url.pathname === window.location.pathname && url.search === window.location.search) return;
   event.preventDefault();
-  navigate(link.href);
+  navigate(url.href);
 }
 
 export function startRouter(): void {

@@ -1,0 +1,48 @@
+/** Paths, words and pictures of wines, for every page that shows one. */
+import { api } from "../api/client.ts";
+import type { Wine } from "../api/types.ts";
+import { t } from "../i18n/index.ts";
+import { volume } from "./format.ts";
+import { peekResource, putResource, useResource, type Resource } from "./resource.ts";
+
+const slug = (text: string): string =>
+  text
+    .normalize("NFD")
+    .replace(/[\u0300-\u036f]/g, "")
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .replace(/^-+|-+$/g, "");
+
+export const winePath = (wine: { id: string; name: string; winery: string }): string =>
+  `/wines/${wine.id}/${slug(`${wine.winery} ${wine.name}`)}`;
+
+export function useWine(id: string): Resource<Wine> {
+  return useResource(`wine:${id}`, (signal) => api.get<Wine>(`/wines/${id}`, { signal }));
+}
+
+/** Keeps the wines of a list, so that a page about one of them has something to show at once. */
+export function keepWines(wines: readonly Wine[]): void {
+  for (const wine of wines) if (!peekResource(`wine:${wine.id}`)) putResource(`wine:${wine.id}`, wine);
+}
+
+/** "Clos des Alouettes 2019"; a wine without a vintage by its name alone. */
+export const fullName = (wine: { name: string; vintage: number | null }): string =>
+  wine.vintage ? `${wine.name} ${wine.vintage}` : wine.name;
+
+export function placeLine(wine: Wine): string {
+  return [wine.appellation || wine.region, wine.country].filter(Boolean).join(", ");
+}
+
+/** Three words that say how it tastes, the most telling first. */
+export function tasteWords(wine: Wine): string[] {
+  const word = (scale: "body" | "acidity" | "sweetness" | "tannin") =>
+    t.wine.tasteWords[scale]?.[wine[scale] ?? ""] ?? "";
+  const order =
+    wine.type === "Red"
+      ? (["body", "tannin", "acidity", "sweetness"] as const)
+      : (["sweetness", "body", "acidity", "tannin"] as const);
+  return order.map(word).filter(Boolean).slice(0, 3);
+}
+
+/** The size, where it is not the usual bottle. */
+export const unusualSize = (ml: number): string => (ml === 750 ? "" : volume(ml));
