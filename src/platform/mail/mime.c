@@ -226,48 +226,55 @@ static void append_date(struct buffer *buffer, int64_t unix_ms)
         tm.tm_mday, months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
 }
 
-/* One byte of a quoted-printable body (RFC 2045, 6.7); a line has at most 76 bytes, its soft break
- * included. */
-static void append_quoted(struct buffer *buffer, size_t *used, const char *bytes, size_t length)
-{
-    if (*used + length > LINE_MAX_SOFT - 1) {
-        buffer_append_text(buffer, "=\r\n");
-        *used = 0;
-    }
-    buffer_append(buffer, bytes, length);
-    *used += length;
-}
-
 static bool line_ends(const char *c)
 {
     return *c == '\0' || *c == '\n' || (*c == '\r' && c[1] == '\n');
 }
 
+/* Whether the byte may stand for itself, at the beginning of a line when `first` (RFC 2045, 6.7).
+ * Escaped are also a blank at the end of a line, which may be lost on the way, and what a mail
+ * server could take amiss at the beginning of one. */
+static bool stands_for_itself(const char *c, bool first)
+{
+    if (first && (*c == '.' || text_starts_with(c, "From ")))
+        return false;
+    if (*c == ' ' || *c == '\t')
+        return !line_ends(c + 1);
+    return *c > 0x20 && *c < 0x7f && *c != '=';
+}
+
+/* A line has at most 76 bytes, its soft break included. */
 static void append_quoted_printable(struct buffer *buffer, const char *text)
 {
+    static const char hex[] = "0123456789ABCDEF";
+    /* An escape is three bytes, a soft break three more after at least 24: room for all at once,
+     * because a body goes byte by byte. */
+    buffer_reserve(buffer, strlen(text) * 4 + 4);
+    char *out = buffer->data + buffer->length;
     size_t used = 0;
     for (const char *c = text; *c; c++) {
         if (line_ends(c)) {
             c += *c == '\r';
-            buffer_append_text(buffer, "\r\n");
+            out = mempcpy(out, "\r\n", 2);
             used = 0;
             continue;
         }
-        bool plain = (*c > 0x20 && *c < 0x7f && *c != '=');
-        /* A blank at the end of a line may be lost on the way. */
-        bool blank = (*c == ' ' || *c == '\t') && !line_ends(c + 1);
-        /* Nor may a mail server take a line that begins with a dot or "From " amiss. */
-        bool first = used == 0 || used >= LINE_MAX_SOFT - 1;
-        if (first && (*c == '.' || text_starts_with(c, "From ")))
-            plain = false;
-        if (plain || blank) {
-            append_quoted(buffer, &used, c, 1);
+        size_t size = stands_for_itself(c, used == 0 || used >= LINE_MAX_SOFT - 1) ? 1 : 3;
+        if (used + size > LINE_MAX_SOFT - 1) {
+            out = mempcpy(out, "=\r\n", 3);
+            used = 0;
+        }
+        used += size;
+        if (size == 1) {
+            *out++ = *c;
         } else {
-            char escaped[4];
-            snprintf(escaped, sizeof(escaped), "=%02X", (unsigned char)*c);
-            append_quoted(buffer, &used, escaped, 3);
+            *out++ = '=';
+            *out++ = hex[(unsigned char)*c >> 4];
+            *out++ = hex[*c & 15];
         }
     }
+    *out = '\0';
+    buffer->length = (size_t)(out - buffer->data);
 }
 
 static void append_part(struct buffer *buffer, const char *type, const char *body)
