@@ -45,6 +45,7 @@ struct relay_source_config {
 struct relay_stats {
     const char *name;
     int64_t sent;          /* items, since the start */
+    int64_t refused;       /* items that their target will never take, see relay_on_refused */
     int64_t retries;       /* sends that failed and were tried again */
     int64_t pending;       /* items read and not yet durable at their target */
     int64_t oldest_age_ms; /* of these: since it was read; 0 if none */
@@ -57,6 +58,12 @@ struct relay *relay_new(void);
  * the relay. */
 void relay_add_queue(struct relay *relay, struct queue *queue);
 void relay_set_stream(struct relay *relay, struct stream *stream);
+
+/* An item that its target refuses as invalid would be refused for ever: it is handed to `refused`
+ * (for the log; on the relay's thread), counted and passed over. Before the start. */
+void relay_on_refused(struct relay *relay,
+    void (*refused)(void *ctx, const struct outbox_item *item, const struct error *error),
+    void *ctx);
 
 /* Before the start. The source belongs to the relay. */
 struct relay_source *relay_add_source(
