@@ -690,9 +690,9 @@ static void a_small_memory_loses_nothing(void **state)
 static void a_restart_forgets_nothing(void **state)
 {
     struct fixture *f = *state;
-    struct arena *arena = arena_new();
     if (!engine->durable)
         skip();
+    struct arena *arena = arena_new();
     f->options.max_receives = 2;
     restart(f);
     subscribe(f, 10);

@@ -1,4 +1,4 @@
-#include "../contract/engines.h"
+#include "engines.h"
 
 #include "arena.h"
 #include "clock.h"
