@@ -17,23 +17,43 @@ export interface PageProps {
 type Page = ComponentType<PageProps>;
 type Late = () => Promise<{ page: Page }>;
 
+const account: Late = () => import("./pages/Account.tsx");
+const signIn: Late = () => import("./pages/SignIn.tsx");
+const token: Late = () => import("./pages/Token.tsx");
+
 /* Home, list and wine come with the first script; what only some visitors need comes when they do. */
 const ROUTES: Array<{ pattern: string; page?: Page; late?: Late }> = [
   { pattern: "/", page: Home },
   { pattern: "/wines", page: List },
   { pattern: "/wines/:id", page: Wine },
   { pattern: "/wines/:id/:slug", page: Wine },
+  { pattern: "/cart", late: () => import("./pages/CartPage.tsx") },
+  { pattern: "/checkout", late: () => import("./pages/Checkout.tsx") },
+  { pattern: "/orders/:id", late: () => import("./pages/Order.tsx") },
+  { pattern: "/account", late: account },
+  { pattern: "/account/:part", late: account },
+  { pattern: "/sign-in", late: signIn },
+  { pattern: "/register", late: signIn },
+  { pattern: "/verify-email", late: token },
+  { pattern: "/reset-password", late: token },
+  { pattern: "/unsubscribe", late: token },
+  { pattern: "/about/shipping", late: () => import("./pages/Shipping.tsx") },
 ];
 
+const loaded = new Map<Late, { page: Page }>();
+
 function LatePage({ load, params }: { load: Late; params: Record<string, string> }) {
-  const [page, setPage] = useState<{ page: Page }>();
+  const [page, setPage] = useState(loaded.get(load));
   const [problem, setProblem] = useState<ApiProblem>();
   const [round, setRound] = useState(0);
   useEffect(() => {
     let current = true;
     setProblem(undefined);
     load().then(
-      (module) => current && setPage({ page: module.page }),
+      (module) => {
+        loaded.set(load, module);
+        if (current) setPage(module);
+      },
       (error: unknown) => current && setProblem(asProblem(error)),
     );
     return () => {
@@ -46,11 +66,13 @@ function LatePage({ load, params }: { load: Late; params: Record<string, string>
 }
 
 function currentPage(path: string) {
-  for (const route of ROUTES) {
+  for (const [i, route] of ROUTES.entries()) {
     const params = match(route.pattern, path);
     if (!params) continue;
-    if (route.page) return <route.page key={route.pattern} params={params} />;
-    if (route.late) return <LatePage key={route.pattern} load={route.late} params={params} />;
+    if (route.page) return <route.page key={params.id ?? i} params={params} />;
+    // Routes of the same module are one page: its tabs change without a new beginning.
+    const first = ROUTES.findIndex((one) => one.late === route.late);
+    if (route.late) return <LatePage key={first} load={route.late} params={params} />;
   }
   return <NotFound />;
 }

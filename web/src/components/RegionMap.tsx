@@ -12,7 +12,8 @@ interface Land {
   shapes: readonly Points[];
   /** Where the name stands. */
   at: readonly [number, number];
-  short?: string;
+  /** What catalogues also call it. */
+  also?: readonly string[];
 }
 
 const EUROPE: readonly Land[] = [
@@ -39,7 +40,8 @@ const EUROPE: readonly Land[] = [
     ],
   },
   {
-    country: "England",
+    country: "United Kingdom",
+    also: ["England"],
     at: [-1.6, 52.3],
     shapes: [
       [[-5.6, 50.1], [-4.2, 51.2], [-2.7, 51.5], [-3.1, 53.3], [-2.9, 54.2], [-3.4, 54.9], [-2, 55.7], [-0.2, 54.1], [0.3, 53], [1.7, 52.6], [0.9, 51.6], [1.4, 51.2], [-1.2, 50.7], [-3.4, 50.4]],
@@ -107,6 +109,7 @@ const EUROPE: readonly Land[] = [
 const AFAR: readonly Land[] = [
   {
     country: "United States",
+    also: ["USA", "United States of America"],
     at: [-98, 40],
     shapes: [
       [[-124, 48], [-95, 49], [-84, 46], [-82, 42], [-75, 45], [-67, 47], [-70, 42], [-76, 37], [-81, 31], [-80, 25.5], [-83, 30], [-90, 29.5], [-97, 26], [-103, 29.5], [-108, 31.5], [-117, 32.5], [-121, 35], [-124, 40]],
@@ -188,30 +191,31 @@ function square(land: Land, size: number): Project {
 const link = (country: string): string => `/wines?country=${encodeURIComponent(country)}`;
 
 export function RegionMap({ countries }: { countries: readonly FacetValue[] }) {
-  const count = (country: string) => countries.find((one) => one.value === country)?.count ?? 0;
+  const found = (land: Land) => countries.find((one) => one.value === land.country || land.also?.includes(one.value));
   const most = Math.max(1, ...countries.map((one) => one.count));
-  const drawn = new Set([...EUROPE, ...AFAR].map((land) => land.country));
-  const others = countries.filter((one) => !drawn.has(one.value));
+  const drawn = new Set([...EUROPE, ...AFAR].flatMap((land) => [land.country, ...(land.also ?? [])]));
+  const others = countries.filter((one) => !drawn.has(one.value)).slice(0, 8);
   return (
     <div class="map">
       <svg viewBox="0 0 630 462" class="map-sheet" role="group" aria-label={t.home.oldWorld}>
         {EUROPE.map((land) => {
-          const wines = count(land.country);
+          const here = found(land);
+          const wines = here?.count ?? 0;
           const [x, y] = europe(land.at);
           const shape = <path d={path(land.shapes, europe)} class="land" />;
-          if (!wines) return <g key={land.country} class="land-empty">{shape}</g>;
+          if (!here) return <g key={land.country} class="land-empty">{shape}</g>;
           const big = wines > most * 0.04;
           return (
             <a
               key={land.country}
-              href={link(land.country)}
-              aria-label={t.home.mapWines(land.country, wines)}
+              href={link(here.value)}
+              aria-label={t.home.mapWines(here.value, wines)}
               class="land-link"
               style={{ "--much": (0.22 + 0.6 * Math.sqrt(wines / most)).toFixed(2) }}
             >
               {shape}
               <text x={x} y={y} class={big ? "land-name" : "land-name land-small"} aria-hidden="true">
-                {land.country}
+                {here.value}
               </text>
               {big && (
                 <text x={x} y={y + 16} class="land-count" aria-hidden="true">
@@ -223,26 +227,34 @@ export function RegionMap({ countries }: { countries: readonly FacetValue[] }) {
         })}
       </svg>
       <ul class="map-afar" aria-label={t.home.newWorld}>
-        {AFAR.filter((land) => count(land.country) > 0).map((land) => (
-          <li key={land.country}>
-            <a href={link(land.country)} class="afar">
-              <svg viewBox="0 0 56 56" width="56" height="56" aria-hidden="true">
-                <path d={path(land.shapes, square(land, 56))} class="land" />
-              </svg>
-              <span>{land.country}</span>
-              <span class="quiet small num">{count(land.country)}</span>
-            </a>
-          </li>
-        ))}
-        {others.map((one) => (
-          <li key={one.value}>
-            <a href={link(one.value)} class="afar afar-plain">
-              <span>{one.value}</span>
-              <span class="quiet small num">{one.count}</span>
-            </a>
-          </li>
-        ))}
+        {AFAR.map((land) => {
+          const here = found(land);
+          // Until the counts are here everything is drawn, so that little moves when they come.
+          if (!here && countries.length) return null;
+          return (
+            <li key={land.country}>
+              <a href={link(here?.value ?? land.country)} class="afar">
+                <svg viewBox="0 0 56 56" width="56" height="56" aria-hidden="true">
+                  <path d={path(land.shapes, square(land, 56))} class="land" />
+                </svg>
+                <span>{here?.value ?? land.country}</span>
+                <span class="quiet small num">{here?.count ?? "\u00a0"}</span>
+              </a>
+            </li>
+          );
+        })}
       </ul>
+      {others.length > 0 && (
+        <ul class="row map-others">
+          {others.map((one) => (
+            <li key={one.value}>
+              <a href={link(one.value)} class="chip">
+                {one.value} <span class="quiet num">{one.count}</span>
+              </a>
+            </li>
+          ))}
+        </ul>
+      )}
     </div>
   );
 }

@@ -52,7 +52,7 @@ export function AddButton({ wine, onAdded, ...rest }: { wine: Wine; onAdded?: ()
       {...rest}
     >
       <Icon name={count ? "check" : "plus"} size={18} />
-      {count || t.card.add}
+      <span class="add-word">{count || t.card.add}</span>
     </Button>
   );
 }

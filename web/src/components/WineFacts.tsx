@@ -33,11 +33,9 @@ export function Taste({ wine }: { wine: Wine }) {
                 <span class="hush">{wine[scale]}</span>
                 <span class="taste-bar" aria-hidden="true">
                   <span class="tiny quiet">{words?.low}</span>
-                  <svg viewBox="0 0 200 12" preserveAspectRatio="none" height="12">
-                    <rect x="0" y="4" width="200" height="4" rx="2" class="taste-way" />
-                    <rect x="0" y="4" width={10 + 180 * share} height="4" rx="2" class="taste-part" />
-                    <rect x={1 + 172 * share} y="0" width="26" height="12" rx="6" class="taste-spot" />
-                  </svg>
+                  <span class="taste-way" style={{ "--at": share.toFixed(2) }}>
+                    <span class="taste-spot" />
+                  </span>
                   <span class="tiny quiet">{words?.high}</span>
                 </span>
               </dd>
@@ -105,10 +103,7 @@ export function Grapes({ wine }: { wine: Wine }) {
               <a href={`/wines?grape=${encodeURIComponent(grape)}`}>{grape}</a>
               {percent !== undefined && (
                 <>
-                  <svg viewBox="0 0 100 6" preserveAspectRatio="none" height="6" aria-hidden="true">
-                    <rect width="100" height="6" rx="3" class="taste-way" />
-                    <rect width={percent} height="6" rx="3" class="taste-part" />
-                  </svg>
+                  <span class="share" style={{ "--at": (percent / 100).toFixed(2) }} aria-hidden="true" />
                   <span class="num small">{decimal(percent)} %</span>
                 </>
               )}

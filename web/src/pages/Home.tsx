@@ -136,7 +136,7 @@ export function Home() {
           <p class="quiet">{t.home.regionsText}</p>
         </div>
         <RegionMap countries={facets?.country ?? []} />
-        <ul class="row">
+        <ul class="row map-more">
           {(facets?.region ?? []).slice(0, 10).map((region) => (
             <li key={region.value}>
               <a class="chip" href={`/wines?region=${encodeURIComponent(region.value)}`}>

@@ -238,11 +238,15 @@ export function Wine({ params }: PageProps) {
         </div>
       </div>
       <div class="wine-more">
-        <Taste wine={wine} />
-        <DrinkWindow wine={wine} />
-        <Grapes wine={wine} />
-        <Facts wine={wine} />
-        <ELabel wine={wine} />
+        <div class="stack-l">
+          <Taste wine={wine} />
+          <Grapes wine={wine} />
+          <ELabel wine={wine} />
+        </div>
+        <div class="stack-l">
+          <DrinkWindow wine={wine} />
+          <Facts wine={wine} />
+        </div>
       </div>
       <Ratings wine={wine} />
       <Similar wine={wine} />
