@@ -32,6 +32,20 @@ struct sqlite_db {
     struct sqlite_conn *readers;
 };
 
+/* Every commit holds it for reading, a freeze for writing. It belongs to the process as SQLite's own
+ * set-up does: an instant over all files cannot be one file's. */
+static pthread_rwlock_t commit_gate = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
+
+void sqlite_freeze(void)
+{
+    pthread_rwlock_wrlock(&commit_gate);
+}
+
+void sqlite_thaw(void)
+{
+    pthread_rwlock_unlock(&commit_gate);
+}
+
 void sqlite_global_init(void)
 {
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
@@ -145,7 +159,9 @@ static void *write_loop(void *argument)
         int64_t jobs = 0;
         for (struct sqlite_job *job = batch; job; job = job->next)
             jobs++;
+        pthread_rwlock_rdlock(&commit_gate);
         bool committed = commit_batch(db->writer, batch);
+        pthread_rwlock_unlock(&commit_gate);
         finish_batch(db, batch, committed);
         pthread_mutex_lock(&db->lock);
         db->stats.commits++;

@@ -90,6 +90,11 @@ struct sqlite_db_stats {
 };
 void sqlite_db_stats(struct sqlite_db *db, struct sqlite_db_stats *stats);
 
+/* Between freeze and thaw no file of this process commits: read transactions begun meanwhile on
+ * several files see one instant. Freeze waits for the commits that run; keep it to milliseconds. */
+void sqlite_freeze(void);
+void sqlite_thaw(void);
+
 /* A consistent copy of the whole file beside running readers and writers, at `path` (which must not
  * exist), through the writer. Blocks until done: not for threads that serve. */
 int sqlite_db_backup(struct sqlite_db *db, const char *path, struct error *error);

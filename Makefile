@@ -1,0 +1,84 @@
+# The store's commands. `make run` and `make test` install what is missing on Debian 12.
+#
+#   make run        build, and open the store at http://localhost:8080 (PORT and DATA override)
+#   make test       all tests: unit, contract, over HTTP, in the browser
+#   make bench      figures beside nginx, in one run
+#   make build      the program alone, in build/
+#   make asan tsan  the C tests under AddressSanitizer + UBSan, and under ThreadSanitizer
+#   make format     clang-format over the C code
+
+BUILD := build
+NPM_FLAGS := --no-audit --no-fund --loglevel=error
+PYTEST := /usr/bin/python3 -m pytest -q -p no:cacheprovider
+export PYTHONDONTWRITEBYTECODE := 1
+
+.PHONY: run test build bench asan tsan format format-check clean packages test-packages install \
+	test-c test-api test-fault test-web
+
+run: build
+	@exec $(BUILD)/src/winestore serve --demo
+
+build: packages web/dist/index.html $(BUILD)/build.ninja
+	@ninja -C $(BUILD) --quiet
+
+packages:
+	@tools/install-packages run
+
+test-packages:
+	@tools/install-packages run test
+
+$(BUILD)/build.ninja: | packages
+	@echo "Configuring the build in $(BUILD)"
+	@meson setup $(BUILD) > /dev/null || { cat $(BUILD)/meson-logs/meson-log.txt; exit 1; }
+
+web/node_modules/.package-lock.json: web/package.json web/package-lock.json | packages
+	@echo "Fetching the web page's parts (npm ci)"
+	@cd web && npm ci $(NPM_FLAGS)
+	@touch $@
+
+WEB_SOURCES := $(shell find web/src web/tools web/public -type f 2> /dev/null) \
+	$(wildcard web/*.html web/*.ts web/*.json)
+
+web/dist/index.html: web/node_modules/.package-lock.json $(WEB_SOURCES)
+	@echo "Building the web page"
+	@cd web && npm run --silent build
+	@touch $@
+
+test: test-packages build test-c test-api test-web
+
+test-c: build
+	meson test -C $(BUILD) --print-errorlogs --no-rebuild
+
+test-api: build
+	$(PYTEST) tests/api tests/fault
+
+test-web: build
+	cd web && node --test ../tests/web/
+
+bench: build
+	@tools/install-packages bench
+	@/usr/bin/python3 bench/run.py $(BENCH)
+
+asan: test-packages
+	@test -f build-asan/build.ninja || meson setup build-asan -Dbuildtype=debugoptimized \
+		-Db_sanitize=address,undefined -Db_lundef=false > /dev/null
+	@ninja -C build-asan --quiet
+	meson test -C build-asan --print-errorlogs --no-rebuild
+
+tsan: test-packages
+	@test -f build-tsan/build.ninja || meson setup build-tsan -Dbuildtype=debugoptimized \
+		-Db_sanitize=thread -Db_lundef=false > /dev/null
+	@ninja -C build-tsan --quiet
+	meson test -C build-tsan --print-errorlogs --no-rebuild
+
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+format-check:
+	clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
+
+install: build
+	meson install -C $(BUILD)
+
+clean:
+	rm -rf $(BUILD) build-asan build-tsan web/dist web/node_modules
