@@ -24,7 +24,8 @@ static const struct subcommand subcommands[] = {
 
 static int help(FILE *out)
 {
-    fprintf(out, "winestore %s: a shop for wine\n\nusage: winestore COMMAND [OPTIONS]\n\n", VERSION);
+    fprintf(
+        out, "winestore %s: a shop for wine\n\nusage: winestore COMMAND [OPTIONS]\n\n", VERSION);
     for (size_t i = 0; i < COUNT; i++)
         fprintf(out, "  %-9s %s\n", subcommands[i].name, subcommands[i].summary);
     fprintf(out, "\n`winestore COMMAND --help` says more.\n");

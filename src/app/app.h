@@ -22,8 +22,8 @@ struct app_options {
     void *ctx;
 };
 
-/* Opens the data directory and everything in it and starts. ERROR_CONFLICT with reason "locked" when
- * another process has the directory. On failure nothing is left running. */
+/* Opens the data directory and everything in it and starts. ERROR_CONFLICT with reason "locked"
+ * when another process has the directory. On failure nothing is left running. */
 int app_open(struct app **out, const struct config *config, const struct app_options *options,
     struct error *error);
 

@@ -31,8 +31,8 @@ struct job {
 static bool is_left_out(const char *path)
 {
     return strcmp(path, "lock") == 0 || strcmp(path, "control.sock") == 0 ||
-        text_ends_with(path, ".db-wal") || text_ends_with(path, ".db-shm") ||
-        text_starts_with(path, "search/") || text_starts_with(path, "mail/");
+           text_ends_with(path, ".db-wal") || text_ends_with(path, ".db-shm") ||
+           text_starts_with(path, "search/") || text_starts_with(path, "mail/");
 }
 
 static bool is_database(const char *path)
@@ -61,12 +61,10 @@ static int write_manifest(struct job *job, struct error *error)
 {
     char path[PATH_MAX], now[CLOCK_TEXT_SIZE];
     snprintf(path, sizeof(path), "%s/manifest.json", job->target);
-    CLEANUP_JSON json_t *manifest = json_pack("{s:s, s:i, s:s, s:O}", "format",
-        "winestore-backup", "version", 1, "created_at", clock_format(clock_now_ms(), now),
-        "files", job->files);
+    CLEANUP_JSON json_t *manifest = json_pack("{s:s, s:i, s:s, s:O}", "format", "winestore-backup",
+        "version", 1, "created_at", clock_format(clock_now_ms(), now), "files", job->files);
     if (json_dump_file(manifest, path, JSON_INDENT(1)) < 0)
-        return error_set(
-            error, ERROR_UNAVAILABLE, NULL, NULL, "%s: %s", path, strerror(errno));
+        return error_set(error, ERROR_UNAVAILABLE, NULL, NULL, "%s: %s", path, strerror(errno));
     return directory_sync(job->target, error);
 }
 
@@ -94,7 +92,8 @@ static int visit(void *ctx, const char *path, struct error *error)
         return rc < 0 ? rc : note_file(job, path, error);
     }
     if (job->count == MAX_DATABASES)
-        return error_set(error, ERROR_INTERNAL, NULL, NULL, "more than %d databases", MAX_DATABASES);
+        return error_set(
+            error, ERROR_INTERNAL, NULL, NULL, "more than %d databases", MAX_DATABASES);
     snprintf(job->databases[job->count++].path, sizeof(job->databases[0].path), "%s", path);
     return 0;
 }
@@ -112,8 +111,8 @@ static int open_snapshot(struct job *job, size_t i, struct error *error)
             "PRAGMA wal_autocheckpoint=0; PRAGMA query_only=1; BEGIN; SELECT count(*) FROM "
             "sqlite_schema",
             NULL, NULL, NULL) != SQLITE_OK)
-        return error_set(error, ERROR_UNAVAILABLE, NULL, NULL, "%s: %s", path,
-            sqlite3_errmsg(*handle));
+        return error_set(
+            error, ERROR_UNAVAILABLE, NULL, NULL, "%s: %s", path, sqlite3_errmsg(*handle));
     return 0;
 }
 
@@ -125,15 +124,13 @@ static int copy_database(struct job *job, size_t i, struct error *error)
     int rc = 0;
     if (sqlite3_open(path, &copy) != SQLITE_OK)
         rc = -1;
-    sqlite3_backup *backup = rc == 0
-        ? sqlite3_backup_init(copy, "main", job->databases[i].snapshot, "main")
-        : NULL;
+    sqlite3_backup *backup =
+        rc == 0 ? sqlite3_backup_init(copy, "main", job->databases[i].snapshot, "main") : NULL;
     if (!backup || sqlite3_backup_step(backup, -1) != SQLITE_DONE)
         rc = -1;
     sqlite3_backup_finish(backup);
     if (rc < 0)
-        rc = error_set(
-            error, ERROR_UNAVAILABLE, NULL, NULL, "%s: %s", path, sqlite3_errmsg(copy));
+        rc = error_set(error, ERROR_UNAVAILABLE, NULL, NULL, "%s: %s", path, sqlite3_errmsg(copy));
     sqlite3_close(copy);
     chmod(path, 0600);
     return rc < 0 ? rc : note_file(job, job->databases[i].path, error);
@@ -153,8 +150,8 @@ static int copy_databases(struct job *job, struct error *error)
     return rc;
 }
 
-int backup_write(const char *data, const char *target, struct backup_result *result,
-    struct error *error)
+int backup_write(
+    const char *data, const char *target, struct backup_result *result, struct error *error)
 {
     char partial[PATH_MAX];
     if (access(target, F_OK) == 0)
@@ -170,8 +167,8 @@ int backup_write(const char *data, const char *target, struct backup_result *res
     int rc = directory_remove(partial, error);
     if (rc == 0)
         rc = directory_make(partial, error);
-    /* The databases after the rest: a picture that a row speaks of is then in the copy, or was there
-     * before. */
+    /* The databases after the rest: a picture that a row speaks of is then in the copy, or was
+     * there before. */
     if (rc == 0)
         rc = directory_walk(data, visit, job, error);
     if (rc == 0)
@@ -197,8 +194,8 @@ static int read_manifest(const char *backup, json_t **out, struct error *error)
     snprintf(path, sizeof(path), "%s/manifest.json", backup);
     json_t *manifest = json_load_file(path, JSON_REJECT_DUPLICATES, &problem);
     if (!manifest)
-        return error_set(error, ERROR_INVALID, NULL, "backup", "%s:%d: %s", path, problem.line,
-            problem.text);
+        return error_set(
+            error, ERROR_INVALID, NULL, "backup", "%s:%d: %s", path, problem.line, problem.text);
     if (!text_equal(json_text_or(manifest, "format", ""), "winestore-backup") ||
         json_int_or(manifest, "version", 0) != 1) {
         json_decref(manifest);
@@ -217,7 +214,7 @@ static bool is_safe(const char *path)
 static int restore_file(struct job *job, const json_t *entry, struct error *error)
 {
     const char *path = json_text_or(entry, "path", "");
-    char full[PATH_MAX], hash[SECURE_SHA256_HEX_SIZE];
+    char full[PATH_MAX * 2], hash[SECURE_SHA256_HEX_SIZE];
     int64_t bytes;
     if (!is_safe(path))
         return error_set(
@@ -235,8 +232,8 @@ static int restore_file(struct job *job, const json_t *entry, struct error *erro
     return rc;
 }
 
-int backup_restore(const char *backup, const char *data, struct backup_result *result,
-    struct error *error)
+int backup_restore(
+    const char *backup, const char *data, struct backup_result *result, struct error *error)
 {
     char partial[PATH_MAX];
     CLEANUP_JSON json_t *manifest = NULL;

@@ -42,8 +42,8 @@ static int make_address(const char *data_path, struct sockaddr_un *address, int 
         return -1;
     memset(address, 0, sizeof(*address));
     address->sun_family = AF_UNIX;
-    snprintf(address->sun_path, sizeof(address->sun_path), "/proc/self/fd/%d/control.sock",
-        *directory);
+    snprintf(
+        address->sun_path, sizeof(address->sun_path), "/proc/self/fd/%d/control.sock", *directory);
     return 0;
 }
 
@@ -181,8 +181,8 @@ static void *accept_loop(void *argument)
     }
 }
 
-int control_start(struct control **out, const char *data_path, control_run *run, void *ctx,
-    struct error *error)
+int control_start(
+    struct control **out, const char *data_path, control_run *run, void *ctx, struct error *error)
 {
     struct control *control = calloc(1, sizeof(*control));
     struct sockaddr_un address;
@@ -263,8 +263,8 @@ static int send_request(int socket, const char *line, int fd)
 }
 
 /* 1 when `line` was the last. */
-static int take_line(const char *text, control_emit *emit, void *emit_ctx, json_t **result,
-    int *rc, struct error *error)
+static int take_line(const char *text, control_emit *emit, void *emit_ctx, json_t **result, int *rc,
+    struct error *error)
 {
     CLEANUP_JSON json_t *line = NULL;
     if (json_read_object(text, strlen(text), &line, NULL) < 0)
@@ -286,8 +286,8 @@ static int take_line(const char *text, control_emit *emit, void *emit_ctx, json_
     return 0;
 }
 
-static int read_answers(int socket, control_emit *emit, void *emit_ctx, json_t **result,
-    struct error *error)
+static int read_answers(
+    int socket, control_emit *emit, void *emit_ctx, json_t **result, struct error *error)
 {
     FILE *stream = fdopen(socket, "r");
     char *line = NULL;
@@ -308,8 +308,8 @@ int control_call(const char *data_path, const char *command, const json_t *optio
     struct sockaddr_un address;
     int directory;
     if (make_address(data_path, &address, &directory) < 0)
-        return error_set(error, ERROR_NOT_FOUND, NULL, "data",
-            "there is no data directory %s", data_path);
+        return error_set(
+            error, ERROR_NOT_FOUND, NULL, "data", "there is no data directory %s", data_path);
     int client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int rc = connect(client, (struct sockaddr *)&address, sizeof(address));
     close(directory);

@@ -1,8 +1,8 @@
 /*
  * The control socket: how other commands talk to a running store. DATA/control.sock, mode 0600. A
  * client sends one line of JSON {"command": ..., options} and, where the command reads or writes a
- * file, that file's descriptor with it (so the store needs no rights on the file); the store answers
- * lines of JSON, the last of which is {"done": {...}} or {"error": {...}}.
+ * file, that file's descriptor with it (so the store needs no rights on the file); the store
+ * answers lines of JSON, the last of which is {"done": {...}} or {"error": {...}}.
  */
 #ifndef APP_CONTROL_H
 #define APP_CONTROL_H
@@ -22,8 +22,8 @@ typedef void control_emit(void *ctx, const json_t *line);
 typedef int control_run(void *ctx, const char *command, const json_t *options, int fd,
     control_emit *emit, void *emit_ctx, json_t **result, struct error *error);
 
-int control_start(struct control **out, const char *data_path, control_run *run, void *ctx,
-    struct error *error);
+int control_start(
+    struct control **out, const char *data_path, control_run *run, void *ctx, struct error *error);
 
 /* Takes no new commands and waits for those that run. */
 void control_stop(struct control *control);

@@ -50,7 +50,8 @@ static int take_lock(struct data_dir *dir, struct error *error)
     dir->lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (dir->lock < 0)
         return error_set(error, ERROR_UNAVAILABLE, NULL, "data",
-            "cannot write in the data directory %s: %s; check its owner, or choose another with DATA=",
+            "cannot write in the data directory %s: %s; check its owner, or choose another with "
+            "DATA=",
             dir->path, strerror(errno));
     char text[64] = {0};
     if (flock(dir->lock, LOCK_EX | LOCK_NB) < 0) {

@@ -49,8 +49,8 @@ int file_copy(const char *from, const char *to, struct error *error)
     return rc;
 }
 
-int file_hash(const char *path, char hex[SECURE_SHA256_HEX_SIZE], int64_t *bytes,
-    struct error *error)
+int file_hash(
+    const char *path, char hex[SECURE_SHA256_HEX_SIZE], int64_t *bytes, struct error *error)
 {
     FILE *file = fopen(path, "re");
     if (!file)

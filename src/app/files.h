@@ -12,8 +12,8 @@
 int file_copy(const char *from, const char *to, struct error *error);
 
 /* SHA-256 and size of a file. */
-int file_hash(const char *path, char hex[SECURE_SHA256_HEX_SIZE], int64_t *bytes,
-    struct error *error);
+int file_hash(
+    const char *path, char hex[SECURE_SHA256_HEX_SIZE], int64_t *bytes, struct error *error);
 
 /* Makes a directory and its missing parents (mode 0700). */
 int directory_make(const char *path, struct error *error);

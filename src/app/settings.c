@@ -96,7 +96,8 @@ int settings_share(const struct config *config, const char *below, char *path, u
         snprintf(path, size, "%s/%s", share, below);
         if (exists(path))
             return 0;
-        return error_set(error, ERROR_NOT_FOUND, NULL, "share", "%s is missing: check the setting share", path);
+        return error_set(
+            error, ERROR_NOT_FOUND, NULL, "share", "%s is missing: check the setting share", path);
     }
     snprintf(path, size, "%s/%s", SOURCE_ROOT, below);
     if (exists(path))

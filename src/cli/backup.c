@@ -26,8 +26,8 @@ static void no_lines(void *ctx, const json_t *line)
 }
 
 /* One directory and the common options. */
-static struct config *read_call(int argc, char **argv, const char *usage, const char **directory,
-    int *misuse)
+static struct config *read_call(
+    int argc, char **argv, const char *usage, const char **directory, int *misuse)
 {
     struct cli_common common = {0};
     static const struct option long_options[] = {CLI_COMMON_OPTIONS, {0}};

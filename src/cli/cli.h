@@ -28,7 +28,10 @@ struct cli_common {
 
 #define CLI_COMMON_OPTIONS                                                                         \
     {"data", required_argument, NULL, 'd'}, {"config", required_argument, NULL, 'c'},              \
-        {"set", required_argument, NULL, 's'}, {"help", no_argument, NULL, 'h'}
+        {"set", required_argument, NULL, 's'},                                                     \
+    {                                                                                              \
+        "help", no_argument, NULL, 'h'                                                             \
+    }
 
 /* Takes an option of the common ones: 1 if it was one, 0 if not. 'h' prints `usage` and exits. */
 int cli_take_common(struct cli_common *common, int option, const char *value, const char *usage);

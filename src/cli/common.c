@@ -40,8 +40,8 @@ struct config *cli_settings(const struct cli_common *common)
         const char *equals = strchr(common->sets[i], '=');
         size_t length = equals ? (size_t)(equals - common->sets[i]) : 0;
         if (!equals || length == 0 || length >= sizeof(key)) {
-            rc = error_set(&error, ERROR_INVALID, NULL, NULL, "--set takes KEY=VALUE, not \"%.60s\"",
-                common->sets[i]);
+            rc = error_set(&error, ERROR_INVALID, NULL, NULL,
+                "--set takes KEY=VALUE, not \"%.60s\"", common->sets[i]);
         } else {
             snprintf(key, sizeof(key), "%.*s", (int)length, common->sets[i]);
             rc = config_set(config, key, equals + 1, &error);
@@ -76,8 +76,8 @@ int cli_run(const struct config *config, const char *command, const json_t *opti
     control_emit *emit, void *emit_ctx, json_t **result, struct error *error)
 {
     struct error absent = {0};
-    int rc = control_call(config_text(config, "data"), command, options, fd, emit, emit_ctx, result,
-        &absent);
+    int rc = control_call(
+        config_text(config, "data"), command, options, fd, emit, emit_ctx, result, &absent);
     if (rc != ERROR_NOT_FOUND) {
         *error = absent;
         return rc;

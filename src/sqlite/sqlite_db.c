@@ -32,8 +32,8 @@ struct sqlite_db {
     struct sqlite_conn *readers;
 };
 
-/* Every commit holds it for reading, a freeze for writing. It belongs to the process as SQLite's own
- * set-up does: an instant over all files cannot be one file's. */
+/* Every commit holds it for reading, a freeze for writing. It belongs to the process as SQLite's
+ * own set-up does: an instant over all files cannot be one file's. */
 static pthread_rwlock_t commit_gate = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
 
 void sqlite_freeze(void)

@@ -159,8 +159,8 @@ static void test_json_refuses_what_is_ambiguous(void **state)
     (void)state;
     json_t *value = NULL;
     struct error error = {0};
-    static const char *const bad[] = {"", "{", "[1,]", "{\"a\":1,\"a\":2}", "{} x", "{\"a\":\"\\u0000\"}",
-        "{\"a\":\"\xff\"}", "nul", "[1]"};
+    static const char *const bad[] = {"", "{", "[1,]", "{\"a\":1,\"a\":2}", "{} x",
+        "{\"a\":\"\\u0000\"}", "{\"a\":\"\xff\"}", "nul", "[1]"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         assert_int_equal(json_read_object(bad[i], strlen(bad[i]), &value, &error), ERROR_INVALID);
         assert_string_equal(error.reason, "malformed_json");
@@ -175,8 +175,8 @@ static void test_json_refuses_what_is_ambiguous(void **state)
 static void test_json_getters_name_the_field(void **state)
 {
     (void)state;
-    CLEANUP_JSON json_t *object = json_pack("{s:i, s:f, s:s, s:s}", "n", 5, "f", 1.5, "t", "two",
-        "c", "a\x01");
+    CLEANUP_JSON json_t *object =
+        json_pack("{s:i, s:f, s:s, s:s}", "n", 5, "f", 1.5, "t", "two", "c", "a\x01");
     int64_t number = 0;
     const char *text = NULL;
     struct error error = {0};
@@ -204,7 +204,8 @@ static FILE *file_of(const char *text, size_t length)
 static void test_csv_reads_quotes_and_line_ends(void **state)
 {
     (void)state;
-    static const char text[] = "\xef\xbb\xbf" "a,\"b \"\"x\"\"\",c\r\n\n1,\"two\nlines\",\n";
+    static const char text[] = "\xef\xbb\xbf"
+                               "a,\"b \"\"x\"\"\",c\r\n\n1,\"two\nlines\",\n";
     FILE *file = file_of(text, sizeof(text) - 1);
     struct csv_reader *reader = csv_reader_new(file);
     struct csv_row row;
@@ -348,7 +349,8 @@ static void test_hashes_and_tokens(void **state)
 {
     (void)state;
     char hex[SECURE_SHA256_HEX_SIZE], token[SECURE_TOKEN_SIZE];
-    /* FIPS 180-4, "abc"; RFC 4231, test case 1 with its key padded to 32 bytes is our own vector. */
+    /* FIPS 180-4, "abc";.
+     */
     assert_string_equal(secure_sha256_hex("abc", 3, hex),
         "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     assert_int_equal(strlen(secure_token(token)), SECURE_TOKEN_SIZE - 1);
