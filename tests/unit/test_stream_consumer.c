@@ -1,16 +1,17 @@
 #include "engines.h"
 
+#include "aggregates.h"
 #include "arena.h"
 #include "clock.h"
 #include "cloudevent.h"
 #include "decode.h"
 #include "json.h"
+#include "recent.h"
 #include "sqlite_db.h"
 #include "stream.h"
 #include "stream_consumer.h"
 #include "upstream.h"
 #include "warehouse.h"
-#include "window.h"
 
 #include <stdatomic.h>
 
@@ -308,22 +309,24 @@ static void many_events_come_through_whole(void **state)
 static void the_window_forgets_the_oldest(void **state)
 {
     (void)state;
-    struct window *window = window_new();
+    struct recent *window = recent_new(WAREHOUSE_RECENT_EVENTS);
     char id[16];
     for (int i = 0; i < WAREHOUSE_RECENT_EVENTS + 1000; i++) {
         snprintf(id, sizeof(id), "id%d", i);
-        assert_true(window_add(window, id));
-        assert_false(window_add(window, id));
+        assert_true(recent_add(window, id));
+        assert_false(recent_add(window, id));
     }
-    assert_false(window_add(window, "id1000"));
-    assert_true(window_add(window, "id999"));
-    assert_true(window_add(window, "id0"));
-    assert_true(window_advance(window, "stock.changed", "W1", 5));
-    assert_true(window_advance(window, "stock.changed", "W1", 5));
-    assert_false(window_advance(window, "stock.changed", "W1", 4));
-    assert_true(window_advance(window, "product.updated", "W1", 4));
-    assert_true(window_advance(window, "stock.changed", "W2", 1));
-    window_free(window);
+    assert_false(recent_add(window, "id1000"));
+    assert_true(recent_add(window, "id999"));
+    assert_true(recent_add(window, "id0"));
+    struct aggregates *aggregates = aggregates_new();
+    assert_true(aggregates_advance(aggregates, "stock.changed", "W1", 5));
+    assert_true(aggregates_advance(aggregates, "stock.changed", "W1", 5));
+    assert_false(aggregates_advance(aggregates, "stock.changed", "W1", 4));
+    assert_true(aggregates_advance(aggregates, "product.updated", "W1", 4));
+    assert_true(aggregates_advance(aggregates, "stock.changed", "W2", 1));
+    aggregates_free(aggregates);
+    recent_free(window);
 }
 
 static void events_become_facts(void **state)

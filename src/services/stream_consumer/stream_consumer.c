@@ -1,15 +1,16 @@
 #include "stream_consumer.h"
 
+#include "aggregates.h"
 #include "arena.h"
 #include "buffer.h"
 #include "clock.h"
 #include "decode.h"
 #include "log.h"
 #include "metrics.h"
+#include "recent.h"
 #include "stream.h"
 #include "upstream.h"
 #include "warehouse.h"
-#include "window.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -48,7 +49,8 @@ struct batch {
 struct stream_consumer {
     struct stream_consumer_options options;
     int64_t places[WAREHOUSE_MAX_SHARDS]; /* read up to here */
-    struct window *window;
+    struct recent *recent;
+    struct aggregates *aggregates;
     struct batch batches[2];
     pthread_t thread;
     bool started;
@@ -195,9 +197,10 @@ static void take(struct stream_consumer *consumer, struct batch *batch, int shar
     struct decoded event;
     struct error error = {0};
     int rc = event_decode(record->data, record->length, batch->arena, &event, &error);
-    bool again = *event.id && !window_add(consumer->window, event.id);
-    bool late = rc == 0 && !again && event.sequence > 0 && *event.subject &&
-                !window_advance(consumer->window, event.type, event.subject, event.sequence);
+    bool again = *event.id && !recent_add(consumer->recent, event.id);
+    bool late =
+        rc == 0 && !again && event.sequence > 0 && *event.subject &&
+        !aggregates_advance(consumer->aggregates, event.type, event.subject, event.sequence);
     if (*event.id && !again)
         batch->event_ids[batch->load.event_count++] = event.id;
     if (again || late) {
@@ -395,7 +398,7 @@ static int restore(struct stream_consumer *consumer, struct error *error)
     int rc = warehouse_checkpoints(consumer->options.warehouse, consumer->places, error);
     int found = rc == 0 ? warehouse_recent(consumer->options.warehouse, arena, &ids, error) : rc;
     for (int i = 0; i < found; i++)
-        window_add(consumer->window, ids[i]);
+        recent_add(consumer->recent, ids[i]);
     arena_free(arena);
     return found < 0 ? found : 0;
 }
@@ -409,7 +412,8 @@ int stream_consumer_new(struct stream_consumer **out, const struct stream_consum
     consumer->options = *options;
     if (options->linger_ms == 0)
         consumer->options.linger_ms = DEFAULT_LINGER_MS;
-    consumer->window = window_new();
+    consumer->recent = recent_new(WAREHOUSE_RECENT_EVENTS);
+    consumer->aggregates = aggregates_new();
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -465,7 +469,8 @@ void stream_consumer_free(struct stream_consumer *consumer)
         arena_free(consumer->batches[i].arena);
         buffer_release(&consumer->batches[i].lesson);
     }
-    window_free(consumer->window);
+    recent_free(consumer->recent);
+    aggregates_free(consumer->aggregates);
     pthread_cond_destroy(&consumer->wake);
     pthread_mutex_destroy(&consumer->lock);
     free(consumer);
