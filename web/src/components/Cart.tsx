@@ -6,7 +6,7 @@ import type { Cart, CartItem, Charge, Destination } from "../api/types.ts";
 import { t } from "../i18n/index.ts";
 import { cart, cartCount, cartProblem, destination, loadCart, MOST_BOTTLES, placeCode, removeFromCart, setDestination, setQuantity } from "../lib/cart.ts";
 import { money } from "../lib/format.ts";
-import { drawerOpen } from "../lib/signals.ts";
+import { drawerOpen, toasts } from "../lib/signals.ts";
 import { fullName, unusualSize, winePath } from "../lib/wines.ts";
 import { Bones, Button, Dialog, Empty, IconButton, ProblemNote, Stepper } from "./parts.tsx";
 import { Thumb } from "./Wine.tsx";
@@ -162,9 +162,9 @@ export function DeliverTo() {
   );
 }
 
-export function EmptyCart() {
+export function EmptyCart({ page }: { page?: boolean }) {
   return (
-    <Empty title={t.cart.empty} text={t.cart.emptyText}>
+    <Empty page={page ?? false} title={t.cart.empty} text={t.cart.emptyText}>
       <a class="btn btn-main" href="/wines" onClick={() => (drawerOpen.value = false)}>
         {t.cart.browse}
       </a>
@@ -175,7 +175,9 @@ export function EmptyCart() {
 export function CartDrawer() {
   const open = drawerOpen.value;
   useEffect(() => {
-    if (open) void loadCart().catch(() => undefined);
+    if (!open) return;
+    toasts.value = [];
+    void loadCart().catch(() => undefined);
   }, [open]);
   const close = () => (drawerOpen.value = false);
   const now = cart.value;

@@ -214,14 +214,17 @@ export function RegionMap({ countries }: { countries: readonly FacetValue[] }) {
               style={{ "--much": (0.22 + 0.6 * Math.sqrt(wines / most)).toFixed(2) }}
             >
               {shape}
-              <text x={x} y={y} class={big ? "land-name" : "land-name land-small"} aria-hidden="true">
+              <text x={x} y={y} class={big ? "land-name" : "land-name land-small"}>
                 {here.value}
+                {big && (
+                  <>
+                    {" "}
+                    <tspan x={x} y={y + 16} class="land-count">
+                      {wines}
+                    </tspan>
+                  </>
+                )}
               </text>
-              {big && (
-                <text x={x} y={y + 16} class="land-count" aria-hidden="true">
-                  {wines}
-                </text>
-              )}
             </a>
           );
         })}

@@ -122,17 +122,18 @@ export function Empty({
   title,
   text,
   children,
-  art,
+  page,
 }: {
   title: string;
   text?: string;
   children?: ComponentChildren;
-  art?: ComponentChildren;
+  /** True where this is all that the page says: then it carries the page's heading. */
+  page?: boolean;
 }) {
+  const Heading = page ? "h1" : "h2";
   return (
     <div class="empty">
-      {art}
-      <h2>{title}</h2>
+      <Heading>{title}</Heading>
       {text && <p>{text}</p>}
       {children}
     </div>

@@ -83,7 +83,7 @@ export const en = {
     regionsText: "Pick a country on the map.",
     oldWorld: "Europe",
     newWorld: "Further away",
-    mapWines: (place: string, n: number) => `${place}, ${n} ${plural(n, "wine", "wines")}`,
+    mapWines: (place: string, n: number) => `${place} ${n} ${plural(n, "wine", "wines")}`,
     grapes: "By grape",
     allGrapes: "All wines",
   },

@@ -72,3 +72,24 @@ export function countryName(code: string): string {
     return code;
   }
 }
+
+interface Postal {
+  name: string;
+  line1: string;
+  line2?: string | null;
+  city: string;
+  region?: string | null;
+  postal_code: string;
+  country: string;
+}
+
+/** City before code where the country writes it so. */
+const CODE_LAST = new Set(["US", "CA", "AU", "GB", "NZ"]);
+
+/** An address in lines, as it is written on the parcel. */
+export function addressLines(address: Postal): string[] {
+  const town = CODE_LAST.has(address.country)
+    ? `${[address.city, address.region].filter(Boolean).join(", ")} ${address.postal_code}`
+    : `${address.postal_code} ${address.city}${address.region ? `, ${address.region}` : ""}`;
+  return [address.name, address.line1, address.line2 ?? "", town, countryName(address.country)].filter(Boolean);
+}

@@ -22,7 +22,8 @@ let nextToast = 1;
 
 export function toast(text: string, action?: Toast["action"]): void {
   const id = nextToast++;
-  toasts.value = [...toasts.value.slice(-2), action ? { id, text, action } : { id, text }];
+  // One at a time: the newest is what the last press did.
+  toasts.value = [action ? { id, text, action } : { id, text }];
   setTimeout(() => closeToast(id), action ? 8000 : 4500);
 }
 

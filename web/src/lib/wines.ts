@@ -46,3 +46,30 @@ export function tasteWords(wine: Wine): string[] {
 
 /** The size, where it is not the usual bottle. */
 export const unusualSize = (ml: number): string => (ml === 750 ? "" : volume(ml));
+
+const LIST_PARAMETERS = [
+  "country",
+  "grape",
+  "in_stock",
+  "max_price",
+  "min_price",
+  "pairing",
+  "q",
+  "region",
+  "sort",
+  "type",
+  "vintage",
+  "winery",
+];
+
+export const isListParameter = (name: string): boolean => LIST_PARAMETERS.includes(name);
+
+/** The query of a list as the API takes it: what it doesn't know is left out, the order is always the same. */
+export function listQuery(query: URLSearchParams): string {
+  const out = new URLSearchParams();
+  for (const name of LIST_PARAMETERS) for (const value of query.getAll(name)) if (value) out.append(name, value);
+  return out.toString();
+}
+
+/** The key its answer is kept under. */
+export const listKey = (query: URLSearchParams): string => `wines:${listQuery(query)}`;

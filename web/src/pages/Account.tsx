@@ -7,7 +7,7 @@ import { useDestinations } from "../components/Cart.tsx";
 import { Bones, Button, Dialog, Empty, Field, focusFirstError, ProblemNote, problemTitle } from "../components/parts.tsx";
 import { t } from "../i18n/index.ts";
 import { fieldErrors, missing, type Errors } from "../lib/form.ts";
-import { countryName, date, dateTime, money } from "../lib/format.ts";
+import { addressLines, date, dateTime, money } from "../lib/format.ts";
 import { useTitle } from "../lib/head.ts";
 import { dropResources, putResource, useResource } from "../lib/resource.ts";
 import { navigate, place } from "../lib/router.tsx";
@@ -222,12 +222,7 @@ function Addresses() {
         {data.items.map((one) => (
           <li key={one.id} class="card stack-s">
             <address class="plain-address">
-              <strong>{one.name}</strong>
-              {[one.line1, one.line2, `${one.postal_code} ${one.city}`, one.region, countryName(one.country)]
-                .filter(Boolean)
-                .map((line, i) => (
-                  <span key={i}>{line}</span>
-                ))}
+              {addressLines(one).map((line, i) => (i ? <span key={i}>{line}</span> : <strong key={i}>{line}</strong>))}
             </address>
             {one.default && (
               <p>

@@ -13,9 +13,9 @@ function CartPage() {
   const now = cart.value;
   if (!now) {
     if (cartProblem.value) return <ProblemNote problem={cartProblem.value} retry={retry} />;
-    return cartCount.value ? <Bones lines={8} /> : <EmptyCart />;
+    return cartCount.value ? <Bones lines={8} /> : <EmptyCart page />;
   }
-  if (!now.items.length) return <EmptyCart />;
+  if (!now.items.length) return <EmptyCart page />;
   return (
     <div class="stack-l">
       <h1>{t.cart.title}</h1>

@@ -178,6 +178,14 @@ function Checkout() {
     else if (user.value && !draft.name) setDraft((now) => ({ ...now, name: user.value?.name ?? "" }));
   }, [addresses.data, signedIn]);
 
+  /** An error goes when its field is changed. */
+  const mend = (...names: string[]) =>
+    setErrors((now) => Object.fromEntries(Object.entries(now).filter(([name]) => !names.includes(name))));
+  const change = (next: AddressDraft) => {
+    mend(...(Object.keys(next) as Array<keyof AddressDraft>).filter((name) => next[name] !== draft[name]));
+    setDraft(next);
+  };
+
   const place = destinationFor(destinations, draft);
   // The total follows the address: shipping and tax are counted as soon as the place is known.
   useEffect(() => {
@@ -248,9 +256,14 @@ function Checkout() {
     return <ProblemNote problem={cartProblem.value} retry={() => void loadCart().catch(() => undefined)} />;
   }
   if (!now) return <Bones lines={8} />;
-  if (!now.items.length && !busy) return <EmptyCart />;
+  if (!now.items.length && !busy) return <EmptyCart page />;
   const blocked = isNotServed(destinations, draft);
   const total = now.totals.shipping === null ? t.checkout.orderPlain : t.checkout.order(money({ amount: now.totals.total, currency: now.totals.currency }));
+  const button = (
+    <Button kind="main" type="submit" big wide busy={busy} disabled={blocked}>
+      {total}
+    </Button>
+  );
   return (
     <form class="stack-l" ref={form} onSubmit={submit} noValidate>
       <h1>{t.checkout.title}</h1>
@@ -263,7 +276,10 @@ function Checkout() {
               birth={who.birth_date}
               errors={errors}
               hint={place ? t.checkout.age(place.name, place.min_age) : t.checkout.birthHint}
-              onChange={(name, value) => setWho({ ...who, [name]: value })}
+              onChange={(name, value) => {
+                mend(name);
+                setWho({ ...who, [name]: value });
+              }}
             />
             {signedIn && errors.birth_date && <p class="wrong">{errors.birth_date}</p>}
           </section>
@@ -273,7 +289,7 @@ function Checkout() {
             {places.problem && !places.data && <ProblemNote problem={places.problem} retry={places.reload} />}
             {!chosen ? (
               <>
-                <AddressFields draft={draft} errors={errors} destinations={destinations} onChange={setDraft} />
+                <AddressFields draft={draft} errors={errors} destinations={destinations} onChange={change} />
                 {signedIn && (
                   <label class="check">
                     <input type="checkbox" checked={keep} onChange={() => setKeep(!keep)} />
@@ -334,12 +350,11 @@ function Checkout() {
               {problem.detail && !problem.offline && problem.code !== "price_changed" && <p>{problem.detail}</p>}
             </div>
           )}
-          <Button kind="main" type="submit" big wide busy={busy} disabled={blocked}>
-            {total}
-          </Button>
+          <div class="only-wide">{button}</div>
           <p class="hint">{t.checkout.agree}</p>
         </aside>
       </div>
+      <div class="pay-bar">{button}</div>
     </form>
   );
 }

@@ -1,10 +1,10 @@
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { api, type ApiProblem } from "../api/client.ts";
-import type { FacetName, FacetValue, Wine, WineList } from "../api/types.ts";
+import type { FacetName, FacetValue, Recommendation, Wine, WineList } from "../api/types.ts";
 import { Icon } from "../components/Icon.tsx";
 import { Bone, Button, Dialog, Empty, ProblemNote } from "../components/parts.tsx";
-import { CardBone, WineCard } from "../components/Wine.tsx";
+import { CardBone, WineCard, WineRow } from "../components/Wine.tsx";
 import { t } from "../i18n/index.ts";
 import { noteActivity } from "../lib/activity.ts";
 import { count, minorUnits, money } from "../lib/format.ts";
@@ -12,22 +12,14 @@ import { useTitle } from "../lib/head.ts";
 import { peekResource, putResource, useResource } from "../lib/resource.ts";
 import { navigate, place } from "../lib/router.tsx";
 import { say } from "../lib/signals.ts";
-import { keepWines } from "../lib/wines.ts";
+import { isListParameter, keepWines, listKey, listQuery } from "../lib/wines.ts";
 
 const PAGE = 24;
 /** So many pages follow by themselves; then a button keeps the foot of the page within reach. */
 const BY_ITSELF = 2;
 const FACETS: readonly FacetName[] = ["type", "country", "region", "grape", "pairing", "vintage", "winery"];
 const AT_FIRST = 7;
-const KNOWN = new Set<string>([...FACETS, "q", "min_price", "max_price", "in_stock", "sort"]);
 const SORTS = ["relevance", "rating", "price", "-price", "newest", "name"];
-
-/** The query as the API takes it: what it doesn't know is left out, the order is always the same. */
-function wanted(query: URLSearchParams): string {
-  const out = new URLSearchParams();
-  for (const name of [...KNOWN].sort()) for (const value of query.getAll(name)) if (value) out.append(name, value);
-  return out.toString();
-}
 
 const fetchPage = (query: string, cursor: string | null, signal?: AbortSignal): Promise<WineList> =>
   api
@@ -259,8 +251,8 @@ function useMore(key: string, list: Loaded | undefined, query: string) {
   return { more, prefetch, problem };
 }
 
-function More({ list, listKey, query }: { list: Loaded; listKey: string; query: string }) {
-  const { more, prefetch, problem } = useMore(listKey, list, query);
+function More({ list, of, query }: { list: Loaded; of: string; query: string }) {
+  const { more, prefetch, problem } = useMore(of, list, query);
   const mark = useRef<HTMLDivElement>(null);
   const act = useRef(() => undefined as void);
   act.current = () => {
@@ -275,7 +267,7 @@ function More({ list, listKey, query }: { list: Loaded; listKey: string; query: 
     });
     seen.observe(mark.current);
     return () => seen.disconnect();
-  }, [listKey, list.pages]);
+  }, [of, list.pages]);
   return (
     <div class="more" ref={mark}>
       {problem && <ProblemNote problem={problem} retry={more} />}
@@ -289,10 +281,18 @@ function More({ list, listKey, query }: { list: Loaded; listKey: string; query: 
   );
 }
 
+/** Where nothing was found: what others like. */
+function Instead() {
+  const { data } = useResource("recommendations", (signal) =>
+    api.get<{ items: Recommendation[] }>("/recommendations", { query: { limit: 12 }, signal }),
+  );
+  return <WineRow title={t.home.popular} wines={data?.items.map((item) => item.wine)} list="recommendations" />;
+}
+
 export function List() {
   const query = place.value.query;
-  const text = wanted(query);
-  const key = `wines:${text ? `?${text}` : ""}`;
+  const text = listQuery(query);
+  const key = listKey(query);
   const [sheet, setSheet] = useState(false);
   const found = useResource<Loaded>(key, (signal) => fetchPage(text, null, signal).then((list) => ({ ...list, pages: 1 })));
   // While the next answer is on its way the last one stays, dimmed: nothing jumps.
@@ -311,7 +311,7 @@ export function List() {
     if (searched) noteActivity({ type: "activity.searched", query: searched, results: found.data.total });
   }, [key, fresh]);
 
-  const chosenCount = [...query.keys()].filter((name) => KNOWN.has(name) && name !== "q" && name !== "sort").length;
+  const chosenCount = [...query.keys()].filter((name) => isListParameter(name) && name !== "q" && name !== "sort").length;
   const sort = query.get("sort") ?? "relevance";
   return (
     <div class="browse">
@@ -364,11 +364,14 @@ export function List() {
             ))}
           </ul>
         ) : list.items.length === 0 ? (
-          <Empty title={t.list.none} text={t.list.noneText}>
-            <a class="btn btn-main" href="/wines">
-              {t.notFound.wines}
-            </a>
-          </Empty>
+          <>
+            <Empty title={t.list.none} text={t.list.noneText}>
+              <a class="btn btn-main" href="/wines">
+                {t.notFound.wines}
+              </a>
+            </Empty>
+            <Instead />
+          </>
         ) : (
           <>
             <ul class={fresh ? "wine-grid" : "wine-grid stale"}>
@@ -378,7 +381,7 @@ export function List() {
                 </li>
               ))}
             </ul>
-            {fresh && <More key={key} list={list} listKey={key} query={text} />}
+            {fresh && <More key={key} list={list} of={key} query={text} />}
           </>
         )}
       </div>

@@ -5,7 +5,7 @@ import { useTitle } from "../lib/head.ts";
 export function NotFound() {
   useTitle(t.notFound.title);
   return (
-    <Empty title={t.notFound.title} text={t.notFound.text}>
+    <Empty page title={t.notFound.title} text={t.notFound.text}>
       <div class="row">
         <a class="btn btn-main" href="/wines">
           {t.notFound.wines}

@@ -9,7 +9,7 @@ import { Thumb } from "../components/Wine.tsx";
 import { t } from "../i18n/index.ts";
 import { loadCart } from "../lib/cart.ts";
 import { followOrder, isFinal } from "../lib/follow.ts";
-import { countryName, dateTime, money } from "../lib/format.ts";
+import { addressLines, dateTime, money } from "../lib/format.ts";
 import { useTitle } from "../lib/head.ts";
 import { dropResources, putResource, useResource } from "../lib/resource.ts";
 import { say, toast } from "../lib/signals.ts";
@@ -103,7 +103,7 @@ function Order({ params }: PageProps) {
   if (!order) {
     if (problem?.status === 404 || problem?.status === 401) {
       return (
-        <Empty title={t.order.gone} text={t.order.goneText}>
+        <Empty page title={t.order.gone} text={t.order.goneText}>
           <a class="btn btn-main" href={`/sign-in?next=/orders/${id}`}>
             {t.nav.signIn}
           </a>
@@ -168,11 +168,9 @@ function Order({ params }: PageProps) {
             <div>
               <h2 class="label">{t.order.to}</h2>
               <address class="plain-address">
-                {[address.name, address.line1, address.line2, `${address.postal_code} ${address.city}`, address.region, countryName(address.country)]
-                  .filter(Boolean)
-                  .map((line, i) => (
-                    <span key={i}>{line}</span>
-                  ))}
+                {addressLines(address).map((line, i) => (
+                  <span key={i}>{line}</span>
+                ))}
               </address>
             </div>
           )}

@@ -14,7 +14,7 @@ const isTokenProblem = (problem: ApiProblem): boolean =>
 
 function BadLink({ again }: { again?: string }) {
   return (
-    <Empty title={t.auth.tokenBad} text={t.auth.tokenBadText}>
+    <Empty page title={t.auth.tokenBad} text={t.auth.tokenBadText}>
       {again && (
         <a class="btn btn-main" href={again}>
           {t.auth.reset}
@@ -49,7 +49,7 @@ function Verify({ token }: { token: string }) {
     );
   }
   return (
-    <Empty title={t.auth.verified} text={t.auth.verifiedText}>
+    <Empty page title={t.auth.verified} text={t.auth.verifiedText}>
       <a class="btn btn-main" href="/account">
         {t.auth.toAccount}
       </a>
@@ -63,9 +63,9 @@ function Unsubscribe({ token }: { token: string }) {
   const [problem, setProblem] = useState<ApiProblem>();
   useTitle(t.auth.unsubscribe);
   if (problem && isTokenProblem(problem)) return <BadLink />;
-  if (done) return <Empty title={t.auth.unsubscribed} />;
+  if (done) return <Empty page title={t.auth.unsubscribed} />;
   return (
-    <Empty title={t.auth.unsubscribe} text={t.auth.unsubscribeText}>
+    <Empty page title={t.auth.unsubscribe} text={t.auth.unsubscribeText}>
       {problem && <ProblemNote problem={problem} />}
       <Button
         kind="main"
@@ -126,7 +126,7 @@ function Reset({ token }: { token: string }) {
       .finally(() => setBusy(false));
   };
   if (problem && isTokenProblem(problem)) return <BadLink again="/reset-password" />;
-  if (sent) return <Empty title={t.auth.reset} text={t.auth.resetSent} />;
+  if (sent) return <Empty page title={t.auth.reset} text={t.auth.resetSent} />;
   return (
     <div class="narrow stack">
       <h1>{t.auth.reset}</h1>
@@ -154,7 +154,7 @@ function TokenPage() {
   const { path, query } = place.value;
   const token = query.get("token") ?? "";
   if (path.startsWith("/reset-password")) return <Reset key={token} token={token} />;
-  if (!token) return <Empty title={t.auth.noToken} text={t.auth.noTokenText} />;
+  if (!token) return <Empty page title={t.auth.noToken} text={t.auth.noTokenText} />;
   return path.startsWith("/unsubscribe") ? <Unsubscribe token={token} /> : <Verify token={token} />;
 }
 

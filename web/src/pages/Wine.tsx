@@ -180,7 +180,7 @@ export function Wine({ params }: PageProps) {
   if (!wine) {
     if (problem && (problem.status === 404 || problem.status === 410 || problem.status === 400)) {
       return (
-        <Empty title={t.wine.gone} text={t.wine.goneText}>
+        <Empty page title={t.wine.gone} text={t.wine.goneText}>
           <a class="btn btn-main" href="/wines">
             {t.notFound.wines}
           </a>
