@@ -194,7 +194,7 @@ int search_set_rating(struct search *search, const char *id, double rating_sum, 
 /* The version of a document. ERROR_NOT_FOUND if it is not there. */
 int search_version(struct search *search, const char *id, uint64_t *version, struct error *error);
 
-/* Empties the index to build it anew beside the old files; not ready until search_rebuilt. */
+/* Empties the index, to build it anew in fresh files; not ready until search_rebuilt. */
 int search_rebuild(struct search *search, struct error *error);
 
 /* During a rebuild: the columns alone, which takes a fraction of the time of search_put. */
