@@ -3,7 +3,6 @@
 #include "arena.h"
 #include "search_words.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -418,7 +417,7 @@ void search_columns_set_stock(struct search_columns *columns, uint32_t wine, int
 
 void search_columns_set_rating(struct search_columns *columns, uint32_t wine, double sum, int count)
 {
-    uint64_t halves = (uint64_t)llround(sum * 2);
+    uint64_t halves = (uint64_t)(sum * 2 + 0.5);
     atomic_store_explicit(
         &columns->wines[wine].rating, halves << 32 | (uint32_t)count, memory_order_relaxed);
 }

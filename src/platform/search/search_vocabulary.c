@@ -239,15 +239,17 @@ size_t search_vocabulary_nearest(const struct search_vocabulary *vocabulary, con
 {
     char spelling[SEARCH_WORD_SIZE], other[SEARCH_WORD_SIZE];
     size_t length = spell(word, spelling);
-    if (length < 4 || strpbrk(word, "0123456789"))
+    if (length < (prefix ? 5 : 4) || strpbrk(word, "0123456789"))
         return 0;
-    unsigned limit = length < 6 ? 1 : 2;
+    unsigned limit = length < (prefix ? 8 : 6) ? 1 : 2;
     uint32_t letters = letters_of(word);
     size_t count = 0;
     for (uint32_t term = 0; term < vocabulary->count; term++) {
         /* A letter that the other has not costs an error: this leaves few to compare in full. */
         if ((unsigned)__builtin_popcount(letters & ~vocabulary->letters[term]) > limit ||
             vocabulary->lengths[term] + limit < length || !vocabulary->terms[term].documents)
+            continue;
+        if (prefix && vocabulary->terms[term].text[0] != word[0])
             continue;
         if (!prefix &&
             (vocabulary->lengths[term] > length + limit ||

@@ -57,7 +57,8 @@ size_t search_vocabulary_by_prefix(
 
 /* The words nearest in spelling, doubled letters and two swapped letters counting little: at most
  * one error in words of 4 and 5 letters, two in longer ones. With `prefix`, words that begin
- * nearly so. Only the nearest, those of most documents first. `*errors` is their distance. */
+ * nearly so, with the same letter: one error in 5 to 7 letters, two from 8 on. Only the nearest,
+ * those of most documents first. `*errors` is their distance. */
 size_t search_vocabulary_nearest(const struct search_vocabulary *vocabulary, const char *word,
     bool prefix, uint32_t *terms, size_t max, unsigned *errors);
 
