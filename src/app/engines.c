@@ -1,7 +1,7 @@
 #include "engines.h"
 
 #include "log.h"
-#include "notification/store.h"
+#include "notification/notification_store.h"
 #include "search_engines.h"
 #include "sqlite_db.h"
 #include "text.h"
