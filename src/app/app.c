@@ -69,8 +69,8 @@ static int ensure_admin(struct app *app, struct error *error)
     if (!email || !*email)
         email = "admin@winestore.example";
     snprintf(app->admin_email, sizeof(app->admin_email), "%s", email);
-    int rc = user_service_ensure_admin(app->user, email,
-        password && *password ? password : NULL, app->admin_password, error);
+    int rc = user_service_ensure_admin(
+        app->user, email, password && *password ? password : NULL, app->admin_password, error);
     return rc < 0 ? rc : 0;
 }
 

@@ -24,8 +24,8 @@ static void emit_line(const struct emitter *emitter, const char *kind, json_t *v
 static void emit_rejection(void *ctx, const struct import_rejection *rejection)
 {
     emit_line(ctx, "rejected",
-        json_pack("{s:I, s:s, s:s}", "line", (json_int_t)rejection->line, "field",
-            rejection->field, "reason", rejection->reason));
+        json_pack("{s:I, s:s, s:s}", "line", (json_int_t)rejection->line, "field", rejection->field,
+            "reason", rejection->reason));
 }
 
 static void emit_progress(void *ctx, const struct import_progress *progress)
@@ -50,18 +50,17 @@ static FILE *open_stream(int fd, const char *mode, struct error *error)
     return file;
 }
 
-static int read_price(const json_t *options, const char *name, int64_t *amount,
-    struct error *error)
+static int read_price(const json_t *options, const char *name, int64_t *amount, struct error *error)
 {
     const char *text = json_text_or(options, name, NULL);
     if (text && money_parse(text, amount) < 0)
-        return error_set(error, ERROR_INVALID, NULL, name,
-            "\"%.40s\" is no price: write it like 6.50", text);
+        return error_set(
+            error, ERROR_INVALID, NULL, name, "\"%.40s\" is no price: write it like 6.50", text);
     return 0;
 }
 
-static int read_import_options(const json_t *options, struct import_options *import,
-    struct error *error)
+static int read_import_options(
+    const json_t *options, struct import_options *import, struct error *error)
 {
     const char *stock = json_text_or(options, "stock", NULL);
     int rc = json_find_bool(options, "keep_good", &import->keep_good, error);
@@ -122,8 +121,7 @@ static int command_backup(struct app *app, const json_t *options, int fd, struct
     struct backup_result done;
     const char *target = json_text_or(options, "target", "");
     if (*target != '/')
-        return error_set(
-            error, ERROR_INVALID, NULL, "target", "the backup needs an absolute path");
+        return error_set(error, ERROR_INVALID, NULL, "target", "the backup needs an absolute path");
     int rc = backup_write(app->data.path, target, &done, error);
     if (rc == 0)
         *result = json_pack(

@@ -121,8 +121,8 @@ static int open_queues(struct opening *opening)
     bool memory;
     int rc = choose(opening, "queue", "sqlite:", "memory:", &memory);
     if (rc == 0 && !memory)
-        rc = queue_sqlite_file_open(&engines->queue_file, in_data(opening, "queue.db"),
-            engines->timers, opening->error);
+        rc = queue_sqlite_file_open(
+            &engines->queue_file, in_data(opening, "queue.db"), engines->timers, opening->error);
     if (rc == 0)
         rc = open_queue(opening, "orders", &engines->orders);
     if (rc == 0)

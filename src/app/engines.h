@@ -1,5 +1,6 @@
 /*
- * The engines that the settings choose, by URL. Here alone an engine is named; services get the ports.
+ * The engines that the settings choose, by URL. Here alone an engine is named; services get the
+ * ports.
  */
 #ifndef APP_ENGINES_H
 #define APP_ENGINES_H
@@ -47,7 +48,8 @@ struct engines {
 int engines_open(struct engines *engines, const struct config *config, const char *data, bool fresh,
     struct error *error);
 
-/* Closes all but the search, which closes with a position of the product service's (search_close). */
+/* Closes all but the search, which closes with a position of the product service's (search_close).
+ */
 void engines_close(struct engines *engines);
 
 #endif
