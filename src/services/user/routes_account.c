@@ -22,8 +22,8 @@ static void account_kept(void *ctx, int rc, const struct error *error)
         http_fail(flow->exchange, error);
         return;
     }
-    count(flow->service->registered);
-    reply_user(flow, 201);
+    user_count(flow->service->registered);
+    user_reply_profile(flow, 201);
 }
 
 /* 3: seal and keep it, with the event and the mail. */
@@ -38,8 +38,8 @@ static void password_ready(struct flow *flow)
         http_fail(flow->exchange, &flow->error);
         return;
     }
-    effects_event(flow, "user.registered", NULL, row->version);
-    effects_mail(arena, &flow->effects, flow->items, "verify_email", row->id);
+    user_effects_event(flow, "user.registered", NULL, row->version);
+    user_effects_mail(arena, &flow->effects, flow->items, "verify_email", row->id);
     user_store_add(service->store, row, &flow->effects, account_kept, flow);
 }
 
@@ -60,7 +60,7 @@ static void address_looked_up(void *ctx, int rc, const struct error *error)
     id_new(flow->row.id);
     flow->row.version = 1;
     flow->row.created_ms = clock_now_ms();
-    flow_password(flow, PASSWORD_HASH, reg->password, NULL, password_ready);
+    user_flow_password(flow, PASSWORD_HASH, reg->password, NULL, password_ready);
 }
 
 /* 1: read and check. */
@@ -84,12 +84,12 @@ static int read_registration(struct register_flow *reg, const json_t *body)
     return rc;
 }
 
-void register_user(void *ctx, struct exchange *exchange)
+void user_register(void *ctx, struct exchange *exchange)
 {
     struct user_service *service = ctx;
-    struct register_flow *reg = flow_new(service, exchange, sizeof(*reg));
+    struct register_flow *reg = user_flow_new(service, exchange, sizeof(*reg));
     CLEANUP_JSON json_t *body = NULL;
-    if (flow_body(&reg->flow, &body) < 0)
+    if (user_flow_body(&reg->flow, &body) < 0)
         return;
     if (read_registration(reg, body) < 0) {
         http_fail(exchange, &reg->flow.error);
@@ -116,31 +116,31 @@ static void resend_found(void *ctx, int rc, const struct error *error)
     struct flow *flow = ctx;
     struct user_service *service = flow->service;
     if (rc == ERROR_NOT_FOUND) {
-        reply_unauthenticated(flow->exchange);
+        user_reply_unauthenticated(flow->exchange);
     } else if (rc < 0) {
         http_fail(flow->exchange, error);
     } else if (flow->row.email_verified) {
         http_reply_empty(flow->exchange, 202);
-    } else if (!mail_allowed(service, flow->row.id, "verify_email")) {
-        reply_limited(flow->exchange, 10 * 60 * 1000);
+    } else if (!user_mail_allowed(service, flow->row.id, "verify_email")) {
+        user_reply_limited(flow->exchange, 10 * 60 * 1000);
     } else {
-        effects_mail(
+        user_effects_mail(
             flow->exchange->arena, &flow->effects, flow->items, "verify_email", flow->row.id);
         user_store_post(service->store, &flow->effects, resend_kept, flow);
     }
 }
 
-void resend_verification(void *ctx, struct exchange *exchange)
+void user_resend_verification(void *ctx, struct exchange *exchange)
 {
     struct user_service *service = ctx;
-    if (!signed_in(exchange))
+    if (!user_signed_in(exchange))
         return;
     if (exchange->request.body_length > 0) {
         CLEANUP_JSON json_t *body = NULL;
         if (http_json_body(exchange, &body) < 0)
             return;
     }
-    struct flow *flow = flow_new(service, exchange, sizeof(*flow));
+    struct flow *flow = user_flow_new(service, exchange, sizeof(*flow));
     user_store_find(service->store, exchange->arena, exchange->request.identity.user, NULL,
         &flow->row, resend_found, flow);
 }
@@ -162,7 +162,7 @@ static void reset_request_done(struct reset_request *request)
 {
     struct user_service *service = request->service;
     arena_free(request->arena);
-    background_end(service);
+    user_background_end(service);
 }
 
 static void reset_request_kept(void *ctx, int rc, const struct error *error)
@@ -178,17 +178,17 @@ static void reset_request_found(void *ctx, int rc, const struct error *error)
     struct user_service *service = request->service;
     if (rc < 0 && rc != ERROR_NOT_FOUND)
         log_write(LOG_WARN, "user", NULL, "a password reset was not sent: %s", error->message);
-    if (rc < 0 || !mail_allowed(service, request->row.id, "password_reset")) {
+    if (rc < 0 || !user_mail_allowed(service, request->row.id, "password_reset")) {
         reset_request_done(request);
         return;
     }
     request->effects.items = &request->item;
-    effects_mail(
+    user_effects_mail(
         request->arena, &request->effects, &request->item, "password_reset", request->row.id);
     user_store_post(service->store, &request->effects, reset_request_kept, request);
 }
 
-void request_reset(void *ctx, struct exchange *exchange)
+void user_request_reset(void *ctx, struct exchange *exchange)
 {
     struct user_service *service = ctx;
     struct error error = {0};
@@ -209,7 +209,7 @@ void request_reset(void *ctx, struct exchange *exchange)
     request->service = service;
     request->arena = arena;
     memcpy(request->mac, mac, sizeof(mac));
-    background_begin(service);
+    user_background_begin(service);
     http_reply_empty(exchange, 202);
     user_store_find(
         service->store, arena, NULL, request->mac, &request->row, reset_request_found, request);
@@ -245,7 +245,7 @@ static void token_used(void *ctx, int rc, const struct error *error)
     else if (rc == ERROR_CONFLICT && ++use->flow.attempts < MAX_ATTEMPTS)
         token_look_up(use);
     else if (rc == ERROR_CONFLICT)
-        reply_contended(use->flow.exchange);
+        user_reply_contended(use->flow.exchange);
     else
         http_fail(use->flow.exchange, error);
 }
@@ -287,7 +287,7 @@ static void token_apply(struct flow *flow)
         return;
     }
     flow->effects.item_count = 0;
-    effects_event(flow, "user.updated", changed, flow->row.version + 1);
+    user_effects_event(flow, "user.updated", changed, flow->row.version + 1);
     user_store_update(flow->service->store, &flow->row, &flow->effects, token_used, use);
 }
 
@@ -307,7 +307,7 @@ static void token_account_found(void *ctx, int rc, const struct error *error)
     if (rc < 0)
         token_fail(use, error);
     else if (use->kind == MAIL_TOKEN_RESET && !use->hashed)
-        flow_password(flow, PASSWORD_HASH, use->password, NULL, token_apply);
+        user_flow_password(flow, PASSWORD_HASH, use->password, NULL, token_apply);
     else
         token_apply(flow);
 }
@@ -322,12 +322,12 @@ static void token_look_up(struct token_flow *use)
 static void use_token(
     struct user_service *service, struct exchange *exchange, enum mail_token_kind kind)
 {
-    struct token_flow *use = flow_new(service, exchange, sizeof(*use));
+    struct token_flow *use = user_flow_new(service, exchange, sizeof(*use));
     struct error *error = &use->flow.error;
     const char *token = NULL;
     CLEANUP_JSON json_t *body = NULL;
     use->kind = kind;
-    if (flow_body(&use->flow, &body) < 0)
+    if (user_flow_body(&use->flow, &body) < 0)
         return;
     int rc = profile_get_line(exchange->arena, body, "token", 512, &token, error);
     if (rc == 0 && kind == MAIL_TOKEN_RESET)
@@ -342,17 +342,17 @@ static void use_token(
     token_look_up(use);
 }
 
-void verify_email(void *ctx, struct exchange *exchange)
+void user_verify_email(void *ctx, struct exchange *exchange)
 {
     use_token(ctx, exchange, MAIL_TOKEN_VERIFY);
 }
 
-void reset_password(void *ctx, struct exchange *exchange)
+void user_reset_password(void *ctx, struct exchange *exchange)
 {
     use_token(ctx, exchange, MAIL_TOKEN_RESET);
 }
 
-void unsubscribe(void *ctx, struct exchange *exchange)
+void user_unsubscribe(void *ctx, struct exchange *exchange)
 {
     use_token(ctx, exchange, MAIL_TOKEN_UNSUBSCRIBE);
 }

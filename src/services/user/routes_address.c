@@ -19,8 +19,9 @@ static void append_address(struct buffer *out, const char *id, bool preferred, c
     buffer_append_text(out, document + 1);
 }
 
-int append_addresses(struct user_service *service, struct arena *arena, const struct user_row *row,
-    const struct address_list *list, struct buffer *out, struct error *error)
+int user_append_addresses(struct user_service *service, struct arena *arena,
+    const struct user_row *row, const struct address_list *list, struct buffer *out,
+    struct error *error)
 {
     CLEANUP_DATA_KEY struct data_key key;
     int rc = owner_unwrap(service->keyring, arena, OWNER_USER, row->id, row->data_key, &key, error);
@@ -59,7 +60,7 @@ static void reply_list(void *ctx, int rc, const struct error *error)
     buffer_append_text(&body, "{\"items\":");
     if (rc == 0) {
         error = &flow->error;
-        rc = append_addresses(
+        rc = user_append_addresses(
             flow->service, flow->exchange->arena, &flow->row, &address->list, &body, &flow->error);
     }
     if (rc < 0) {
@@ -74,7 +75,7 @@ static void reply_list(void *ctx, int rc, const struct error *error)
 static bool owner_found(struct flow *flow, int rc, const struct error *error)
 {
     if (rc == ERROR_NOT_FOUND)
-        reply_unauthenticated(flow->exchange);
+        user_reply_unauthenticated(flow->exchange);
     else if (rc < 0)
         http_fail(flow->exchange, error);
     return rc == 0;
@@ -89,12 +90,12 @@ static void list_owner_found(void *ctx, int rc, const struct error *error)
             &address->list, reply_list, address);
 }
 
-void list_addresses(void *ctx, struct exchange *exchange)
+void user_list_addresses(void *ctx, struct exchange *exchange)
 {
     struct user_service *service = ctx;
-    if (!signed_in(exchange))
+    if (!user_signed_in(exchange))
         return;
-    struct address_flow *address = flow_new(service, exchange, sizeof(*address));
+    struct address_flow *address = user_flow_new(service, exchange, sizeof(*address));
     user_store_find(service->store, exchange->arena, exchange->request.identity.user, NULL,
         &address->flow.row, list_owner_found, address);
 }
@@ -217,12 +218,12 @@ static void put_owner_found(void *ctx, int rc, const struct error *error)
 
 static void put_address(struct user_service *service, struct exchange *exchange, bool replace)
 {
-    if (!signed_in(exchange))
+    if (!user_signed_in(exchange))
         return;
-    struct address_flow *address = flow_new(service, exchange, sizeof(*address));
+    struct address_flow *address = user_flow_new(service, exchange, sizeof(*address));
     CLEANUP_JSON json_t *body = NULL;
     address->replace = replace;
-    if (flow_body(&address->flow, &body) < 0)
+    if (user_flow_body(&address->flow, &body) < 0)
         return;
     if (read_address(address, body) < 0) {
         http_fail(exchange, &address->flow.error);
@@ -236,12 +237,12 @@ static void put_address(struct user_service *service, struct exchange *exchange,
         &address->flow.row, put_owner_found, address);
 }
 
-void add_address(void *ctx, struct exchange *exchange)
+void user_add_address(void *ctx, struct exchange *exchange)
 {
     put_address(ctx, exchange, /* replace= */ false);
 }
 
-void replace_address(void *ctx, struct exchange *exchange)
+void user_replace_address(void *ctx, struct exchange *exchange)
 {
     put_address(ctx, exchange, /* replace= */ true);
 }
@@ -256,10 +257,10 @@ static void address_dropped(void *ctx, int rc, const struct error *error)
         http_reply_empty(ctx, 204);
 }
 
-void delete_address(void *ctx, struct exchange *exchange)
+void user_delete_address(void *ctx, struct exchange *exchange)
 {
     struct user_service *service = ctx;
-    if (signed_in(exchange))
+    if (user_signed_in(exchange))
         user_store_drop_address(service->store, exchange->request.identity.user,
             exchange->request.params[0], address_dropped, exchange);
 }

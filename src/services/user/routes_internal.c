@@ -51,10 +51,10 @@ static void user_found(void *ctx, int rc, const struct error *error)
     http_reply_json(flow->exchange, 200, &body);
 }
 
-void get_user(void *ctx, struct exchange *exchange)
+void user_get(void *ctx, struct exchange *exchange)
 {
     struct user_service *service = ctx;
-    struct flow *flow = flow_new(service, exchange, sizeof(*flow));
+    struct flow *flow = user_flow_new(service, exchange, sizeof(*flow));
     user_store_find(service->store, exchange->arena, exchange->request.params[0], NULL, &flow->row,
         user_found, flow);
 }
@@ -98,7 +98,7 @@ static void names_found(void *ctx, int rc, const struct error *error)
     http_reply_json(flow->exchange, 200, &body);
 }
 
-void first_names(void *ctx, struct exchange *exchange)
+void user_first_names(void *ctx, struct exchange *exchange)
 {
     struct user_service *service = ctx;
     struct list_flow *flow = arena_new_struct(exchange->arena, struct list_flow);
@@ -141,10 +141,10 @@ static void token_owner_found(void *ctx, int rc, const struct error *error)
     }
 }
 
-void make_mail_token(void *ctx, struct exchange *exchange)
+void user_make_mail_token(void *ctx, struct exchange *exchange)
 {
     struct user_service *service = ctx;
-    struct mail_token_flow *make = flow_new(service, exchange, sizeof(*make));
+    struct mail_token_flow *make = user_flow_new(service, exchange, sizeof(*make));
     make->nonce = http_query(exchange, "nonce");
     if (!make->nonce || mail_token_kind_parse(http_query(exchange, "kind"), &make->kind) < 0) {
         http_problem(exchange, 404, "not_found", NULL, "no such kind of token");
@@ -188,7 +188,7 @@ static void guest_found(void *ctx, int rc, const struct error *error)
         reply_guest(flow, &profile);
 }
 
-void get_guest(void *ctx, struct exchange *exchange)
+void user_get_guest(void *ctx, struct exchange *exchange)
 {
     struct user_service *service = ctx;
     struct guest_flow *flow = arena_new_struct(exchange->arena, struct guest_flow);
@@ -254,7 +254,7 @@ static void guest_look_up(struct guest_flow *flow)
         flow->exchange->request.params[0], &flow->row, guest_looked_up, flow);
 }
 
-void put_guest(void *ctx, struct exchange *exchange)
+void user_put_guest(void *ctx, struct exchange *exchange)
 {
     struct user_service *service = ctx;
     struct arena *arena = exchange->arena;
@@ -321,10 +321,10 @@ static void customer_found(void *ctx, int rc, const struct error *error)
     customers_found(flow, rc == ERROR_NOT_FOUND ? 0 : rc, error);
 }
 
-void list_customers(void *ctx, struct exchange *exchange)
+void user_list_customers(void *ctx, struct exchange *exchange)
 {
     struct user_service *service = ctx;
-    if (!signed_in_admin(exchange))
+    if (!user_signed_in_admin(exchange))
         return;
     struct list_flow *flow = arena_new_struct(exchange->arena, struct list_flow);
     struct error error = {0};

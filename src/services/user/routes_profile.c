@@ -13,7 +13,7 @@
 static bool opened(struct flow *flow, int rc, const struct error *error)
 {
     if (rc == ERROR_NOT_FOUND) {
-        reply_unauthenticated(flow->exchange);
+        user_reply_unauthenticated(flow->exchange);
         return false;
     }
     if (rc == 0) {
@@ -30,15 +30,15 @@ static void me_found(void *ctx, int rc, const struct error *error)
 {
     struct flow *flow = ctx;
     if (opened(flow, rc, error))
-        reply_user(flow, 200);
+        user_reply_profile(flow, 200);
 }
 
-void get_me(void *ctx, struct exchange *exchange)
+void user_get_me(void *ctx, struct exchange *exchange)
 {
     struct user_service *service = ctx;
-    if (!signed_in(exchange))
+    if (!user_signed_in(exchange))
         return;
-    struct flow *flow = flow_new(service, exchange, sizeof(*flow));
+    struct flow *flow = user_flow_new(service, exchange, sizeof(*flow));
     user_store_find(service->store, exchange->arena, exchange->request.identity.user, NULL,
         &flow->row, me_found, flow);
 }
@@ -58,13 +58,13 @@ static void patch_kept(void *ctx, int rc, const struct error *error)
     struct patch_flow *patch = ctx;
     struct flow *flow = &patch->flow;
     if (rc == 0)
-        reply_user(flow, 200);
+        user_reply_profile(flow, 200);
     else if (rc != ERROR_CONFLICT || strcmp(error->reason, "email_taken") == 0)
         http_fail(flow->exchange, error);
     else if (++flow->attempts < MAX_ATTEMPTS)
         patch_look_up(patch);
     else
-        reply_contended(flow->exchange);
+        user_reply_contended(flow->exchange);
 }
 
 /* Puts the wanted fields over the present ones; the JSON array of those that change. */
@@ -119,7 +119,7 @@ static void patch_found(void *ctx, int rc, const struct error *error)
         return;
     const char *changed = patch_apply(patch, &new_address);
     if (!changed) {
-        reply_user(flow, 200);
+        user_reply_profile(flow, 200);
         return;
     }
     if (profile_seal_user(service->keyring, arena, &flow->profile, &flow->row, &flow->error) < 0) {
@@ -127,9 +127,9 @@ static void patch_found(void *ctx, int rc, const struct error *error)
         return;
     }
     flow->effects.item_count = 0;
-    effects_event(flow, "user.updated", changed, flow->row.version + 1);
+    user_effects_event(flow, "user.updated", changed, flow->row.version + 1);
     if (new_address)
-        effects_mail(arena, &flow->effects, flow->items, "verify_email", flow->row.id);
+        user_effects_mail(arena, &flow->effects, flow->items, "verify_email", flow->row.id);
     user_store_update(service->store, &flow->row, &flow->effects, patch_kept, patch);
 }
 
@@ -168,14 +168,14 @@ static int read_patch(struct patch_flow *patch, const json_t *body)
     return rc;
 }
 
-void patch_me(void *ctx, struct exchange *exchange)
+void user_patch_me(void *ctx, struct exchange *exchange)
 {
     struct user_service *service = ctx;
-    if (!signed_in(exchange))
+    if (!user_signed_in(exchange))
         return;
-    struct patch_flow *patch = flow_new(service, exchange, sizeof(*patch));
+    struct patch_flow *patch = user_flow_new(service, exchange, sizeof(*patch));
     CLEANUP_JSON json_t *body = NULL;
-    if (flow_body(&patch->flow, &body) < 0)
+    if (user_flow_body(&patch->flow, &body) < 0)
         return;
     if (read_patch(patch, body) < 0)
         http_fail(exchange, &patch->flow.error);
@@ -198,12 +198,12 @@ static void erased(void *ctx, int rc, const struct error *error)
     struct erase_flow *erase = ctx;
     struct flow *flow = &erase->flow;
     if (rc == 0) {
-        count(flow->service->erased);
+        user_count(flow->service->erased);
         http_reply_empty(flow->exchange, 204);
     } else if (rc == ERROR_CONFLICT && ++flow->attempts < MAX_ATTEMPTS) {
         erase_look_up(erase);
     } else if (rc == ERROR_CONFLICT) {
-        reply_contended(flow->exchange);
+        user_reply_contended(flow->exchange);
     } else {
         http_fail(flow->exchange, error);
     }
@@ -212,7 +212,7 @@ static void erased(void *ctx, int rc, const struct error *error)
 static void erase_now(struct flow *flow)
 {
     flow->effects.item_count = 0;
-    effects_event(flow, "user.erased", NULL, flow->row.version + 1);
+    user_effects_event(flow, "user.erased", NULL, flow->row.version + 1);
     user_store_erase(flow->service->store, &flow->row, &flow->effects, erased, flow);
 }
 
@@ -233,13 +233,14 @@ static void erase_found(void *ctx, int rc, const struct error *error)
     struct erase_flow *erase = ctx;
     struct flow *flow = &erase->flow;
     if (rc == ERROR_NOT_FOUND)
-        reply_unauthenticated(flow->exchange);
+        user_reply_unauthenticated(flow->exchange);
     else if (rc < 0)
         http_fail(flow->exchange, error);
     else if (erase->confirmed)
         erase_now(flow);
     else
-        flow_password(flow, PASSWORD_VERIFY, erase->password, flow->row.password, erase_checked);
+        user_flow_password(
+            flow, PASSWORD_VERIFY, erase->password, flow->row.password, erase_checked);
 }
 
 static void erase_look_up(struct erase_flow *erase)
@@ -249,14 +250,14 @@ static void erase_look_up(struct erase_flow *erase)
         NULL, &erase->flow.row, erase_found, erase);
 }
 
-void erase_me(void *ctx, struct exchange *exchange)
+void user_erase_me(void *ctx, struct exchange *exchange)
 {
     struct user_service *service = ctx;
-    if (!signed_in(exchange))
+    if (!user_signed_in(exchange))
         return;
-    struct erase_flow *erase = flow_new(service, exchange, sizeof(*erase));
+    struct erase_flow *erase = user_flow_new(service, exchange, sizeof(*erase));
     CLEANUP_JSON json_t *body = NULL;
-    if (flow_body(&erase->flow, &body) < 0)
+    if (user_flow_body(&erase->flow, &body) < 0)
         return;
     if (profile_get_password(
             exchange->arena, body, /* min= */ 1, &erase->password, &erase->flow.error) < 0) {
@@ -267,7 +268,7 @@ void erase_me(void *ctx, struct exchange *exchange)
                                       : limiter_take(service->sign_ins,
                                             exchange->request.identity.user, clock_monotonic_ms());
     if (wait > 0)
-        reply_limited(exchange, wait);
+        user_reply_limited(exchange, wait);
     else
         erase_look_up(erase);
 }
@@ -289,7 +290,7 @@ static void export_addresses(void *ctx, int rc, const struct error *error)
     buffer_append_text(&body, ",\"addresses\":");
     if (rc == 0) {
         error = &flow->error;
-        rc = append_addresses(
+        rc = user_append_addresses(
             flow->service, flow->exchange->arena, &flow->row, &export->list, &body, &flow->error);
     }
     if (rc < 0) {
@@ -309,12 +310,12 @@ static void export_found(void *ctx, int rc, const struct error *error)
             &export->list, export_addresses, export);
 }
 
-void export_user(void *ctx, struct exchange *exchange)
+void user_export(void *ctx, struct exchange *exchange)
 {
     struct user_service *service = ctx;
-    if (!signed_in(exchange))
+    if (!user_signed_in(exchange))
         return;
-    struct export_flow *export = flow_new(service, exchange, sizeof(*export));
+    struct export_flow *export = user_flow_new(service, exchange, sizeof(*export));
     user_store_find(service->store, exchange->arena, exchange->request.identity.user, NULL,
         &export->flow.row, export_found, export);
 }

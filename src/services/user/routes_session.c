@@ -29,7 +29,7 @@ static int read_credentials(struct sign_in_flow *sign)
     struct flow *flow = &sign->flow;
     struct arena *arena = flow->exchange->arena;
     CLEANUP_JSON json_t *body = NULL;
-    if (flow_body(flow, &body) < 0)
+    if (user_flow_body(flow, &body) < 0)
         return ERROR_INVALID;
     int rc = profile_get_email(arena, body, &sign->email, &flow->error);
     if (rc == 0)
@@ -52,14 +52,14 @@ static void account_found(void *ctx, int rc, const struct error *error)
         http_fail(flow->exchange, error);
         return;
     }
-    flow_password(flow, PASSWORD_VERIFY, sign->password, rc == 0 ? flow->row.password : NULL,
+    user_flow_password(flow, PASSWORD_VERIFY, sign->password, rc == 0 ? flow->row.password : NULL,
         credentials_checked);
 }
 
-void sign_in(void *ctx, struct exchange *exchange)
+void user_sign_in(void *ctx, struct exchange *exchange)
 {
     struct user_service *service = ctx;
-    struct sign_in_flow *sign = flow_new(service, exchange, sizeof(*sign));
+    struct sign_in_flow *sign = user_flow_new(service, exchange, sizeof(*sign));
     if (read_credentials(sign) < 0)
         return;
     snprintf(sign->limit_key, sizeof(sign->limit_key), "%s@%s", sign->mac,
@@ -68,8 +68,8 @@ void sign_in(void *ctx, struct exchange *exchange)
                        ? 0
                        : limiter_take(service->sign_ins, sign->limit_key, clock_monotonic_ms());
     if (wait > 0) {
-        count(service->refused);
-        reply_limited(exchange, wait);
+        user_count(service->refused);
+        user_reply_limited(exchange, wait);
         return;
     }
     user_store_find(
@@ -85,8 +85,8 @@ static void session_kept(void *ctx, int rc, const struct error *error)
         http_fail(flow->exchange, error);
         return;
     }
-    count(flow->service->signed_in);
-    sweep_sessions(flow->service);
+    user_count(flow->service->signed_in);
+    user_sweep_sessions(flow->service);
     char expires[CLOCK_TEXT_SIZE];
     struct buffer body = BUFFER_INIT;
     buffer_printf(&body, "{\"token\":\"%s\",\"expires_at\":\"%s\",\"user\":", sign->token,
@@ -102,7 +102,7 @@ static void credentials_checked(struct flow *flow)
     struct sign_in_flow *sign = (struct sign_in_flow *)flow;
     struct user_service *service = flow->service;
     if (!flow->password_job.matches) {
-        count(service->refused);
+        user_count(service->refused);
         http_problem(
             flow->exchange, 401, "wrong_credentials", NULL, "the address or the password is wrong");
         return;
@@ -156,10 +156,10 @@ static void who_found(void *ctx, int rc, const struct error *error)
         reply_who(flow, true);
 }
 
-void who_am_i(void *ctx, struct exchange *exchange)
+void user_who_am_i(void *ctx, struct exchange *exchange)
 {
     struct user_service *service = ctx;
-    struct flow *flow = flow_new(service, exchange, sizeof(*flow));
+    struct flow *flow = user_flow_new(service, exchange, sizeof(*flow));
     const char *id = exchange->request.identity.user;
     if (!*id)
         reply_who(flow, false);
@@ -193,7 +193,7 @@ static void signed_out(void *ctx, int rc, const struct error *error)
         http_reply_empty(ctx, 204);
 }
 
-void sign_out(void *ctx, struct exchange *exchange)
+void user_sign_out(void *ctx, struct exchange *exchange)
 {
     struct user_service *service = ctx;
     const char *token = token_of(exchange);
@@ -224,7 +224,7 @@ static void extended(void *ctx, int rc, const struct error *error)
     (void)rc;
     (void)error;
     struct extension *extension = ctx;
-    background_end(extension->service);
+    user_background_end(extension->service);
     free(extension);
 }
 
@@ -239,7 +239,7 @@ static void extend(struct user_service *service, const struct session_row *sessi
         abort();
     *extension = (struct extension){service, *session};
     extension->session.expires_ms = now + SESSION_LIFETIME_MS;
-    background_begin(service);
+    user_background_begin(service);
     user_store_put_session(service->store, &extension->session, extended, extension);
 }
 
@@ -266,7 +266,7 @@ static void session_found(void *ctx, int rc, const struct error *error)
     http_reply(flow->exchange, 200, "application/json", body, (size_t)length);
 }
 
-void check_session(void *ctx, struct exchange *exchange)
+void user_check_session(void *ctx, struct exchange *exchange)
 {
     struct user_service *service = ctx;
     struct check_flow *flow = arena_new_struct(exchange->arena, struct check_flow);

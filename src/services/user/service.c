@@ -17,35 +17,35 @@ static void ready(void *ctx, struct exchange *exchange)
 }
 
 static const struct route routes[] = {
-    {HTTP_GET, "/internal/sessions/{hash}", check_session},
-    {HTTP_GET, "/internal/users/{id}", get_user},
-    {HTTP_GET, "/internal/users/first-names", first_names},
-    {HTTP_GET, "/internal/users/{id}/mail-token", make_mail_token},
-    {HTTP_GET, "/internal/guests/{id}", get_guest},
-    {HTTP_PUT, "/internal/guests/{id}", put_guest},
-    {HTTP_GET, "/internal/export", export_user},
+    {HTTP_GET, "/internal/sessions/{hash}", user_check_session},
+    {HTTP_GET, "/internal/users/{id}", user_get},
+    {HTTP_GET, "/internal/users/first-names", user_first_names},
+    {HTTP_GET, "/internal/users/{id}/mail-token", user_make_mail_token},
+    {HTTP_GET, "/internal/guests/{id}", user_get_guest},
+    {HTTP_PUT, "/internal/guests/{id}", user_put_guest},
+    {HTTP_GET, "/internal/export", user_export},
     {HTTP_GET, "/internal/ready", ready},
-    {HTTP_POST, "/api/v1/users", register_user},
-    {HTTP_GET, "/api/v1/session", who_am_i},
-    {HTTP_POST, "/api/v1/session", sign_in},
-    {HTTP_DELETE, "/api/v1/session", sign_out},
-    {HTTP_POST, "/api/v1/email-verification", resend_verification},
-    {HTTP_PUT, "/api/v1/email-verification", verify_email},
-    {HTTP_POST, "/api/v1/password-reset", request_reset},
-    {HTTP_PUT, "/api/v1/password-reset", reset_password},
-    {HTTP_POST, "/api/v1/unsubscribe", unsubscribe},
-    {HTTP_GET, "/api/v1/me", get_me},
-    {HTTP_PATCH, "/api/v1/me", patch_me},
-    {HTTP_DELETE, "/api/v1/me", erase_me},
-    {HTTP_GET, "/api/v1/me/addresses", list_addresses},
-    {HTTP_POST, "/api/v1/me/addresses", add_address},
-    {HTTP_PUT, "/api/v1/me/addresses/{id}", replace_address},
-    {HTTP_DELETE, "/api/v1/me/addresses/{id}", delete_address},
-    {HTTP_GET, "/api/v1/admin/customers", list_customers},
+    {HTTP_POST, "/api/v1/users", user_register},
+    {HTTP_GET, "/api/v1/session", user_who_am_i},
+    {HTTP_POST, "/api/v1/session", user_sign_in},
+    {HTTP_DELETE, "/api/v1/session", user_sign_out},
+    {HTTP_POST, "/api/v1/email-verification", user_resend_verification},
+    {HTTP_PUT, "/api/v1/email-verification", user_verify_email},
+    {HTTP_POST, "/api/v1/password-reset", user_request_reset},
+    {HTTP_PUT, "/api/v1/password-reset", user_reset_password},
+    {HTTP_POST, "/api/v1/unsubscribe", user_unsubscribe},
+    {HTTP_GET, "/api/v1/me", user_get_me},
+    {HTTP_PATCH, "/api/v1/me", user_patch_me},
+    {HTTP_DELETE, "/api/v1/me", user_erase_me},
+    {HTTP_GET, "/api/v1/me/addresses", user_list_addresses},
+    {HTTP_POST, "/api/v1/me/addresses", user_add_address},
+    {HTTP_PUT, "/api/v1/me/addresses/{id}", user_replace_address},
+    {HTTP_DELETE, "/api/v1/me/addresses/{id}", user_delete_address},
+    {HTTP_GET, "/api/v1/admin/customers", user_list_customers},
     {HTTP_GET, NULL, NULL},
 };
 
-void count(struct counter *counter)
+void user_count(struct counter *counter)
 {
     if (counter)
         counter_increment(counter);
@@ -53,14 +53,14 @@ void count(struct counter *counter)
 
 /* ---- work that no exchange waits for ---- */
 
-void background_begin(struct user_service *service)
+void user_background_begin(struct user_service *service)
 {
     pthread_mutex_lock(&service->lock);
     service->background++;
     pthread_mutex_unlock(&service->lock);
 }
 
-void background_end(struct user_service *service)
+void user_background_end(struct user_service *service)
 {
     pthread_mutex_lock(&service->lock);
     if (--service->background == 0)
@@ -72,12 +72,12 @@ static void swept(void *ctx, int rc, const struct error *error)
 {
     if (rc < 0)
         log_write(LOG_WARN, "user", NULL, "expired sessions stay for now: %s", error->message);
-    background_end(ctx);
+    user_background_end(ctx);
 }
 
 /* At most once a day, when somebody signs in: expired sessions are refused anyhow, this only frees
  * their room. */
-void sweep_sessions(struct user_service *service)
+void user_sweep_sessions(struct user_service *service)
 {
     int64_t now = clock_now_ms();
     pthread_mutex_lock(&service->lock);
@@ -161,7 +161,7 @@ void user_service_free(struct user_service *service)
 
 /* ---- flows ---- */
 
-void *flow_new(struct user_service *service, struct exchange *exchange, size_t size)
+void *user_flow_new(struct user_service *service, struct exchange *exchange, size_t size)
 {
     struct flow *flow = arena_zalloc(exchange->arena, size);
     flow->service = service;
@@ -170,7 +170,7 @@ void *flow_new(struct user_service *service, struct exchange *exchange, size_t s
     return flow;
 }
 
-int flow_body(struct flow *flow, json_t **body)
+int user_flow_body(struct flow *flow, json_t **body)
 {
     return http_json_body(flow->exchange, body);
 }
@@ -191,8 +191,8 @@ static void password_done(struct password_job *job)
     step.next(step.flow);
 }
 
-void flow_password(struct flow *flow, enum password_work work, char *password, const char *hash,
-    void (*next)(struct flow *flow))
+void user_flow_password(struct flow *flow, enum password_work work, char *password,
+    const char *hash, void (*next)(struct flow *flow))
 {
     struct password_step *step = arena_new_struct(flow->exchange->arena, struct password_step);
     *step = (struct password_step){flow, next};
@@ -202,22 +202,22 @@ void flow_password(struct flow *flow, enum password_work work, char *password, c
         http_fail(flow->exchange, &flow->error);
 }
 
-void reply_unauthenticated(struct exchange *exchange)
+void user_reply_unauthenticated(struct exchange *exchange)
 {
     http_problem(exchange, 401, "unauthenticated", NULL, "sign in first");
 }
 
-bool signed_in(struct exchange *exchange)
+bool user_signed_in(struct exchange *exchange)
 {
     if (exchange->request.identity.user[0])
         return true;
-    reply_unauthenticated(exchange);
+    user_reply_unauthenticated(exchange);
     return false;
 }
 
-bool signed_in_admin(struct exchange *exchange)
+bool user_signed_in_admin(struct exchange *exchange)
 {
-    if (!signed_in(exchange))
+    if (!user_signed_in(exchange))
         return false;
     if (exchange->request.identity.role == ROLE_ADMIN)
         return true;
@@ -225,28 +225,28 @@ bool signed_in_admin(struct exchange *exchange)
     return false;
 }
 
-void reply_user(struct flow *flow, int status)
+void user_reply_profile(struct flow *flow, int status)
 {
     struct buffer body = BUFFER_INIT;
     profile_append_user(&body, &flow->row, &flow->profile);
     http_reply_json(flow->exchange, status, &body);
 }
 
-void reply_contended(struct exchange *exchange)
+void user_reply_contended(struct exchange *exchange)
 {
     http_set_header(exchange, "Retry-After", "1");
     http_problem(exchange, 503, "unavailable", NULL,
         "the account is being changed elsewhere at this moment; try again");
 }
 
-void reply_limited(struct exchange *exchange, int64_t wait_ms)
+void user_reply_limited(struct exchange *exchange, int64_t wait_ms)
 {
     http_set_header(exchange, "Retry-After",
         arena_printf(exchange->arena, "%lld", (long long)((wait_ms + 999) / 1000)));
     http_problem(exchange, 429, "rate_limited", NULL, "too many attempts; try again later");
 }
 
-bool mail_allowed(struct user_service *service, const char *account, const char *template)
+bool user_mail_allowed(struct user_service *service, const char *account, const char *template)
 {
     char key[ID_SIZE + 40];
     snprintf(key, sizeof(key), "%s:%s", account, template);
@@ -255,7 +255,7 @@ bool mail_allowed(struct user_service *service, const char *account, const char 
 
 /* ---- effects ---- */
 
-void effects_event(struct flow *flow, const char *type, const char *changed, int64_t sequence)
+void user_effects_event(struct flow *flow, const char *type, const char *changed, int64_t sequence)
 {
     struct arena *arena = flow->exchange->arena;
     const struct user_row *row = &flow->row;
@@ -284,7 +284,7 @@ void effects_event(struct flow *flow, const char *type, const char *changed, int
         .length = body.length};
 }
 
-void effects_mail(struct arena *arena, struct user_effects *effects, struct outbox_item *items,
+void user_effects_mail(struct arena *arena, struct user_effects *effects, struct outbox_item *items,
     const char *template, const char *user_id)
 {
     char *id = id_new(arena_alloc(arena, ID_SIZE));

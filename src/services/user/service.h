@@ -33,7 +33,7 @@ struct user_service {
     int64_t swept_ms;
 };
 
-void count(struct counter *counter);
+void user_count(struct counter *counter);
 
 /* ---- flows: a handler's state between its steps, in the exchange's arena ---- */
 
@@ -50,83 +50,84 @@ struct flow {
 };
 
 /* `size` bytes, zeroed, that begin with a struct flow. */
-void *flow_new(struct user_service *service, struct exchange *exchange, size_t size);
+void *user_flow_new(struct user_service *service, struct exchange *exchange, size_t size);
 
 /* Reads the body; on failure the reply is made. */
-int flow_body(struct flow *flow, json_t **body);
+int user_flow_body(struct flow *flow, json_t **body);
 
 /* Hands the password to the pool; `next` runs on its thread with the flow. Replies when full. */
-void flow_password(struct flow *flow, enum password_work work, char *password, const char *hash,
-    void (*next)(struct flow *flow));
+void user_flow_password(struct flow *flow, enum password_work work, char *password,
+    const char *hash, void (*next)(struct flow *flow));
 
 /* Whether somebody is signed in (an admin is); if not, 401 (403) is replied. */
-bool signed_in(struct exchange *exchange);
-bool signed_in_admin(struct exchange *exchange);
+bool user_signed_in(struct exchange *exchange);
+bool user_signed_in_admin(struct exchange *exchange);
 
-void reply_unauthenticated(struct exchange *exchange);
+void user_reply_unauthenticated(struct exchange *exchange);
 
 /* The public user of the flow's row and profile. */
-void reply_user(struct flow *flow, int status);
+void user_reply_profile(struct flow *flow, int status);
 
 /* 503: others got in between each time. */
-void reply_contended(struct exchange *exchange);
+void user_reply_contended(struct exchange *exchange);
 
 /* 429 with Retry-After. */
-void reply_limited(struct exchange *exchange, int64_t wait_ms);
+void user_reply_limited(struct exchange *exchange, int64_t wait_ms);
 
 /* Whether the account may be sent another mail of this kind now. */
-bool mail_allowed(struct user_service *service, const char *account, const char *template);
+bool user_mail_allowed(struct user_service *service, const char *account, const char *template);
 
 /* ---- effects ---- */
 
 /* Adds an event on the account; `changed` is a JSON array, or NULL. `sequence` is the version the
  * row will have. */
-void effects_event(struct flow *flow, const char *type, const char *changed, int64_t sequence);
+void user_effects_event(struct flow *flow, const char *type, const char *changed, int64_t sequence);
 
 /* Adds a mail message with a nonce. */
-void effects_mail(struct arena *arena, struct user_effects *effects, struct outbox_item *items,
+void user_effects_mail(struct arena *arena, struct user_effects *effects, struct outbox_item *items,
     const char *template, const char *user_id);
 
 /* Forgets expired sessions when that was not done for a day. */
-void sweep_sessions(struct user_service *service);
+void user_sweep_sessions(struct user_service *service);
 
 /* Begins and ends a write that no exchange waits for. */
-void background_begin(struct user_service *service);
-void background_end(struct user_service *service);
+void user_background_begin(struct user_service *service);
+void user_background_end(struct user_service *service);
 
 /* ---- handlers: the files' entries in the router's table ---- */
 
-void register_user(void *ctx, struct exchange *exchange);
-void resend_verification(void *ctx, struct exchange *exchange);
-void verify_email(void *ctx, struct exchange *exchange);
-void request_reset(void *ctx, struct exchange *exchange);
-void reset_password(void *ctx, struct exchange *exchange);
-void unsubscribe(void *ctx, struct exchange *exchange);
+void user_register(void *ctx, struct exchange *exchange);
+void user_resend_verification(void *ctx, struct exchange *exchange);
+void user_verify_email(void *ctx, struct exchange *exchange);
+void user_request_reset(void *ctx, struct exchange *exchange);
+void user_reset_password(void *ctx, struct exchange *exchange);
+void user_unsubscribe(void *ctx, struct exchange *exchange);
 
-void who_am_i(void *ctx, struct exchange *exchange);
-void sign_in(void *ctx, struct exchange *exchange);
-void sign_out(void *ctx, struct exchange *exchange);
-void check_session(void *ctx, struct exchange *exchange);
+void user_who_am_i(void *ctx, struct exchange *exchange);
+void user_sign_in(void *ctx, struct exchange *exchange);
+void user_sign_out(void *ctx, struct exchange *exchange);
+void user_check_session(void *ctx, struct exchange *exchange);
 
-void get_me(void *ctx, struct exchange *exchange);
-void patch_me(void *ctx, struct exchange *exchange);
-void erase_me(void *ctx, struct exchange *exchange);
-void export_user(void *ctx, struct exchange *exchange);
+void user_get_me(void *ctx, struct exchange *exchange);
+void user_patch_me(void *ctx, struct exchange *exchange);
+void user_erase_me(void *ctx, struct exchange *exchange);
+void user_export(void *ctx, struct exchange *exchange);
 
-void list_addresses(void *ctx, struct exchange *exchange);
-void add_address(void *ctx, struct exchange *exchange);
-void replace_address(void *ctx, struct exchange *exchange);
-void delete_address(void *ctx, struct exchange *exchange);
+void user_list_addresses(void *ctx, struct exchange *exchange);
+void user_add_address(void *ctx, struct exchange *exchange);
+void user_replace_address(void *ctx, struct exchange *exchange);
+void user_delete_address(void *ctx, struct exchange *exchange);
 
 /* Appends the addresses as a JSON array. */
-int append_addresses(struct user_service *service, struct arena *arena, const struct user_row *row,
-    const struct address_list *list, struct buffer *out, struct error *error);
+int user_append_addresses(struct user_service *service, struct arena *arena,
+    const struct user_row *row, const struct address_list *list, struct buffer *out,
+    struct error *error);
 
-void get_user(void *ctx, struct exchange *exchange);
-void first_names(void *ctx, struct exchange *exchange);
-void make_mail_token(void *ctx, struct exchange *exchange);
-void put_guest(void *ctx, struct exchange *exchange);
-void get_guest(void *ctx, struct exchange *exchange);
-void list_customers(void *ctx, struct exchange *exchange);
+void user_get(void *ctx, struct exchange *exchange);
+void user_first_names(void *ctx, struct exchange *exchange);
+void user_make_mail_token(void *ctx, struct exchange *exchange);
+void user_put_guest(void *ctx, struct exchange *exchange);
+void user_get_guest(void *ctx, struct exchange *exchange);
+void user_list_customers(void *ctx, struct exchange *exchange);
 
 #endif
