@@ -472,9 +472,10 @@ void index_wake(struct product_index *index)
 
 static int64_t pending_now(struct product_index *index)
 {
-    struct drain drain = {0};
-    product_store_pending(index->store, 1, got_pending, &drain);
-    return (int64_t)drain.count;
+    struct product_totals totals = {0};
+    struct error error;
+    product_store_totals(index->store, &totals, &error);
+    return totals.pending;
 }
 
 bool index_wait(

@@ -62,4 +62,55 @@ void product_service_free(struct product_service *service);
 int product_service_reindex(struct product_service *service, bool wait,
     void (*progress)(void *ctx, int64_t done, int64_t total), void *ctx, struct error *error);
 
+/* ---- the catalogue file: docs/import-format.md ---- */
+
+struct import_options {
+    const char *file_name;        /* for reports */
+    bool keep_good;               /* load the good rows of a file that has bad ones */
+    bool dry_run;                 /* check only */
+    int64_t price_min, price_max; /* minor units: X-Wines has no prices; 0: 800 and 9000 */
+    int64_t stock;                /* X-Wines has no stock; the same for every new wine */
+    bool wait_for_search;         /* return when the search has heard of all */
+};
+
+struct import_rejection {
+    const char *file;
+    int64_t line;
+    const char *field; /* "" when it is the whole row */
+    const char *reason;
+};
+
+enum import_phase { IMPORT_READING, IMPORT_STORING, IMPORT_INDEXING };
+
+struct import_progress {
+    enum import_phase phase;
+    int64_t rows, total_rows;   /* of the phase; total 0: not known */
+    int64_t bytes, total_bytes; /* of the file, while reading; total 0: not known */
+};
+
+struct import_callbacks {
+    void (*rejected)(void *ctx, const struct import_rejection *rejection);
+    void (*progress)(void *ctx, const struct import_progress *progress);
+    void *ctx;
+};
+
+struct import_result {
+    int64_t rows; /* of data, good and bad */
+    int64_t rejected;
+    int64_t added, changed, unchanged;
+    bool applied; /* false: nothing was changed */
+    bool x_wines; /* the file was X-Wines' */
+};
+
+/* Reads the whole file, reports every bad row, and applies it in one transaction: all or nothing.
+ * ERROR_INVALID when rows were rejected (and `keep_good` was not given) or the header is wrong.
+ * Blocks; any thread that does not serve. `file` stays the caller's. Callbacks may be NULL. */
+int product_import(struct product_service *service, FILE *file,
+    const struct import_options *options, const struct import_callbacks *callbacks,
+    struct import_result *result, struct error *error);
+
+/* Writes every wine that is for sale; importing the result changes nothing. Blocks. */
+int product_export(
+    struct product_service *service, FILE *file, int64_t *wines, struct error *error);
+
 #endif

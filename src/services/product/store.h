@@ -170,7 +170,8 @@ typedef void product_pending_fn(void *ctx, int rc, const struct error *error,
     const struct product_pending *pending, size_t count);
 
 struct product_totals {
-    int64_t wines;    /* for sale */
+    int64_t wines;    /* withdrawn ones too */
+    int64_t pending;  /* changes that the search has yet to hear of, at most */
     int64_t position; /* grows with every change of a wine, its stock or its rating */
 };
 

@@ -215,8 +215,10 @@ static int sqlite_totals(
         return ERROR_UNAVAILABLE;
     /* Every change leaves an event, and the outbox never numbers two alike. */
     CLEANUP_STATEMENT sqlite3_stmt *row = sqlite_query(conn, error,
-        "SELECT (SELECT count(*) FROM wine WHERE withdrawn = 0),"
-        " coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'outbox'), 0)",
+        "SELECT (SELECT count(*) FROM state),"
+        " coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'outbox'), 0),"
+        " coalesce((SELECT max(seq) FROM search_pending)"
+        " - (SELECT min(seq) FROM search_pending) + 1, 0)",
         "");
     if (!row)
         return ERROR_INTERNAL;
@@ -225,6 +227,7 @@ static int sqlite_totals(
         return rc;
     totals->wines = sqlite3_column_int64(row, 0);
     totals->position = sqlite3_column_int64(row, 1);
+    totals->pending = sqlite3_column_int64(row, 2);
     return 0;
 }
 

@@ -76,8 +76,20 @@ static int check_names(
     return 0;
 }
 
+/* "Merlot 60" is how the catalogue file writes a share, so no name may end like one. */
+static bool ends_in_number(const char *name)
+{
+    const char *space = strrchr(name, ' ');
+    return space && space[1] && space[1 + strspn(space + 1, "0123456789.")] == '\0';
+}
+
 static int check_shares(const struct wine *wine, struct error *error)
 {
+    for (size_t i = 0; i < wine->grape_count; i++) {
+        if (ends_in_number(wine->grapes[i]))
+            return error_set(
+                error, ERROR_INVALID, NULL, "grapes", "a name must not end in a number");
+    }
     int sum = 0;
     for (size_t i = 0; i < wine->grape_count; i++)
         sum += wine->shares[i];
