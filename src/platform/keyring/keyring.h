@@ -1,8 +1,10 @@
 /*
  * The keyring: envelope encryption. It holds master keys that never leave it; each owner of
  * personal data has a data key, stored wrapped by a master key beside the data. Who destroys the
- * wrapped key destroys the data, backups included. Modelled on AWS KMS: generate = GenerateDataKey,
- * unwrap = Decrypt, both with the context as encryption context; mac = GenerateMac.
+ * wrapped key destroys the data under it wherever it was copied to without the key (queues, other
+ * services' files); a backup that holds both keeps both until it expires. Modelled on AWS KMS:
+ * generate = GenerateDataKey, unwrap = Decrypt, both with the context as encryption context; mac =
+ * GenerateMac.
  *
  * - A wrapped key opens only under the context it was made with ("user:01J...").
  * - A rotation makes a new master key for new wraps; what older ones wrapped still unwraps.
