@@ -46,7 +46,7 @@ static void append_bottles(struct letter *letter, const struct letter_facts *fac
         char title[1200], detail[1200], amount[LETTER_MONEY_SIZE], price[LETTER_MONEY_SIZE];
         describe(line, detail, sizeof(detail));
         size_t used = strlen(detail);
-        snprintf(detail + used, sizeof(detail) - used, " \u00b7 %s a bottle",
+        snprintf(detail + used, sizeof(detail) - used, " \u00b7 %s\u00a0each",
             letter_money(json_int_or(line, "unit_price", 0), currency_of(facts), price));
         snprintf(title, sizeof(title), "%d \u00d7 %s", (int)json_int_or(line, "quantity", 1),
             json_text_or(line, "name", ""));
