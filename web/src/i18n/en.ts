@@ -65,7 +65,7 @@ export const en = {
 
   home: {
     claim: "A good cellar, open to everyone.",
-    under: (n: string) => `${n} wines from growers we'd invite to dinner. Tell us what's on the table, and we'll find the bottle.`,
+    lead: "Wines from growers we'd invite to dinner. Tell us what's on the table, and we'll find the bottle.",
     forYou: "For you",
     popular: "Popular now",
     popularWhy: "What other shoppers come back for.",

@@ -8,7 +8,7 @@ import { SearchBox } from "../components/SearchBox.tsx";
 import { WineRow } from "../components/Wine.tsx";
 import { Bottle } from "../bottle/Bottle.tsx";
 import { t } from "../i18n/index.ts";
-import { count, money } from "../lib/format.ts";
+import { money } from "../lib/format.ts";
 import { useTitle } from "../lib/head.ts";
 import { useResource } from "../lib/resource.ts";
 import { keepWines } from "../lib/wines.ts";
@@ -70,7 +70,7 @@ export function Home() {
       <section class="hero">
         <div class="hero-text">
           <h1>{t.home.claim}</h1>
-          <p class="lead">{shelf.data ? t.home.under(count(shelf.data.total)) : "\u00a0"}</p>
+          <p class="lead">{t.home.lead}</p>
           <SearchBox id="home-search" big />
         </div>
         <Still wines={instead ? (shelf.data?.items ?? []) : picks.map((item) => item.wine)} />

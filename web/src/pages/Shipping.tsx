@@ -15,7 +15,7 @@ function Shipping() {
         <p class="lead">{t.shipping.intro}</p>
       </div>
       {problem && !data && <ProblemNote problem={problem} retry={reload} />}
-      {!data && !problem && <Bones lines={8} />}
+      {!data && !problem && <Bones lines={14} />}
       {data && (
         <div class="scroll-x" tabIndex={0} role="region" aria-label={t.shipping.title}>
           <table class="table places">
