@@ -4,7 +4,6 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { asProblem, type ApiProblem } from "./api/client.ts";
 import { Bones, ProblemNote } from "./components/parts.tsx";
 import { Shell } from "./components/Shell.tsx";
-import { t } from "./i18n/index.ts";
 import { match, place } from "./lib/router.tsx";
 import { Home } from "./pages/Home.tsx";
 import { List } from "./pages/List.tsx";
@@ -92,7 +91,7 @@ export function App() {
   });
   return (
     <Shell>
-      <main id="main" ref={main} tabIndex={-1} class="wrap" aria-label={t.shopName}>
+      <main id="main" ref={main} tabIndex={-1} class="wrap" >
         {currentPage(place.value.path)}
       </main>
     </Shell>

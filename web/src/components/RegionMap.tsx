@@ -220,7 +220,7 @@ export function RegionMap({ countries }: { countries: readonly FacetValue[] }) {
                 {big && (
                   <>
                     {" "}
-                    <tspan x={x} y={y + 16} class="land-count">
+                    <tspan x={x} dy="1.1em" class="land-count">
                       {wines}
                     </tspan>
                   </>

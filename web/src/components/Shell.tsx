@@ -4,6 +4,7 @@ import { t } from "../i18n/index.ts";
 import { place } from "../lib/router.tsx";
 import { cartCount } from "../lib/cart.ts";
 import { user } from "../lib/session.ts";
+import { shopName } from "../lib/shop.ts";
 import { closeToast, drawerOpen, spoken, toasts } from "../lib/signals.ts";
 import { chooseTheme, storedTheme, type Theme } from "../lib/theme.ts";
 import { CartDrawer } from "./Cart.tsx";
@@ -95,7 +96,7 @@ function Header() {
       <div class="wrap top-in">
         <a class="brand" href="/">
           <Logo />
-          {t.shopName}
+          {shopName}
         </a>
         <div class="top-mid">
           <nav class="top-nav" aria-label={t.nav.main}>

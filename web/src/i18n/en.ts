@@ -19,7 +19,7 @@ export const en = {
   cancel: "Cancel",
   save: "Save",
   saved: "Saved.",
-  pageTitle: (page: string) => `${page} · Wine Store`,
+  pageTitle: (page: string, shop: string) => `${page} · ${shop}`,
   bottles,
 
   nav: {

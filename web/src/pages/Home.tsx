@@ -15,11 +15,12 @@ import { keepWines } from "../lib/wines.ts";
 
 const CHEAP = 1500;
 
-/** The bottles beside the claim: five of the popular ones, as different from each other as they come. */
+/** The bottles beside the claim: five, as different from each other as they come. */
 function Still({ wines }: { wines: Recommendation["wine"][] }) {
   const kinds = new Map<string, Recommendation["wine"]>();
   for (const wine of wines) if (!kinds.has(wine.type)) kinds.set(wine.type, wine);
-  const some = [...kinds.values(), ...wines.filter((wine) => ![...kinds.values()].includes(wine))].slice(0, 5);
+  const known = new Map([...kinds.values(), ...wines].map((wine) => [wine.id, wine]));
+  const some = [...known.values()].slice(0, 5);
   return (
     <div class="still" aria-hidden="true">
       {some.map((wine) => (
@@ -73,7 +74,7 @@ export function Home() {
           <p class="lead">{t.home.lead}</p>
           <SearchBox id="home-search" big />
         </div>
-        <Still wines={instead ? (shelf.data?.items ?? []) : picks.map((item) => item.wine)} />
+        <Still wines={[...picks.map((item) => item.wine), ...(shelf.data?.items ?? [])]} />
       </section>
 
       {shelf.problem && !shelf.data && <ProblemNote problem={shelf.problem} retry={shelf.reload} />}

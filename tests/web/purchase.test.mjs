@@ -1,0 +1,183 @@
+/** A stranger finds a bottle, buys it, watches the order being confirmed and gets the e-mail. */
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { openPage, startBrowser, startStore, waitForMail } from "./store.mjs";
+
+let store;
+let browser;
+
+before(async () => {
+  store = await startStore();
+  browser = await startBrowser();
+});
+
+after(async () => {
+  await browser?.close();
+  await store?.stop();
+});
+
+/** Fills the checkout of a guest in Germany. */
+async function fillCheckout(page, { email, birth = "1988-04-12" }) {
+  await page.getByLabel("E-mail").fill(email);
+  await page.getByLabel("Date of birth").fill(birth);
+  await page.getByLabel("Country").selectOption("DE");
+  await page.getByLabel("Full name").fill("Ada Moreau");
+  await page.getByLabel("Street and number").fill("Torstraße 12");
+  await page.getByLabel("Postal code").fill("10119");
+  await page.getByLabel("City").fill("Berlin");
+}
+
+const orderButton = (page) => page.getByRole("button", { name: /^Order and pay/ }).filter({ visible: true });
+
+async function putFirstInBasket(page, query = "?in_stock=true") {
+  await page.goto(`${store.url}/wines${query}`);
+  await page.getByRole("button", { name: /^Add .* to the basket/ }).first().click();
+  await page.getByRole("button", { name: /^Basket, 1 bottle/ }).waitFor();
+}
+
+for (const [name, size] of Object.entries({ desk: { width: 1280 }, phone: { width: 390, height: 844, hasTouch: true, isMobile: true } })) {
+  describe(`on a ${name}`, () => {
+    it("goes from the first click to the e-mail", async () => {
+      const { context, page, faults } = await openPage(browser, size);
+      const email = `ada-${name}@example.com`;
+
+      await page.goto(store.url);
+      await page.getByRole("combobox", { name: "Search wines" }).fill("riesl");
+      await page.getByRole("option", { name: /Riesling/ }).first().waitFor();
+      await page.keyboard.press("Enter");
+      await page.waitForURL(/\/wines\?q=riesl/);
+      await page.getByRole("article").first().getByRole("link").first().click();
+      await page.waitForURL(/\/wines\/[0-9A-Z]{26}/);
+      const wine = (await page.getByRole("heading", { level: 1 }).innerText()).replace(/\s+/g, " ").trim();
+      await page.getByRole("button", { name: "One more" }).first().click();
+      await page.getByRole("button", { name: "Add to basket" }).click();
+      await page.getByRole("button", { name: "Basket, 2 bottles" }).click();
+      const drawer = page.getByRole("dialog", { name: "Your basket" });
+      await drawer.getByText(wine.replace(/ \d{4}$/, "")).first().waitFor();
+      await drawer.getByRole("link", { name: "Checkout" }).click();
+
+      await page.waitForURL(/\/checkout$/);
+      await fillCheckout(page, { email });
+      await page.getByText("Total", { exact: true }).waitFor();
+      await orderButton(page).click();
+
+      await page.waitForURL(/\/orders\/[0-9A-Z]{26}$/);
+      await page.locator('h1[data-status="confirmed"]').waitFor({ timeout: 15_000 });
+      const heading = await page.getByText(/^Order .* Placed/).innerText();
+      const number = /Order (\S+)/.exec(heading)[1];
+
+      const mail = await waitForMail(store.data, (text) => text.includes(email) && text.includes(number));
+      assert.match(mail, /^Subject:/m);
+      assert.match(mail, /text\/html/);
+      assert.match(mail, /text\/plain/);
+      await page.getByRole("button", { name: "Basket, empty" }).waitFor();
+      assert.deepEqual(faults, []);
+      await context.close();
+    });
+  });
+}
+
+it("says at once what is missing, beside the fields, and moves the focus there", async () => {
+  const { context, page, faults } = await openPage(browser);
+  await putFirstInBasket(page);
+  await page.goto(`${store.url}/checkout`);
+  await orderButton(page).click();
+  const email = page.getByLabel("E-mail");
+  await assert.doesNotReject(page.waitForFunction(() => document.activeElement?.getAttribute("name") === "email"));
+  assert.equal(await email.getAttribute("aria-invalid"), "true");
+  assert.equal(await page.getByText("Please fill this in.").count() > 4, true);
+  await email.fill("ada@example.com");
+  assert.equal(await email.getAttribute("aria-invalid"), null);
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
+it("refuses a place that is not served before paying, and a minor", async () => {
+  const { context, page, faults } = await openPage(browser);
+  await putFirstInBasket(page);
+  await page.goto(`${store.url}/checkout`);
+  await page.getByLabel("Country").selectOption({ label: "Another country" });
+  await page.getByText("We can't ship there").first().waitFor();
+  assert.equal(await orderButton(page).isDisabled(), true);
+  const young = `${new Date().getFullYear() - 12}-01-01`;
+  await fillCheckout(page, { email: "kid@example.com", birth: young });
+  await orderButton(page).click();
+  await page.getByText(/You must be 18/).waitFor();
+  assert.match(page.url(), /\/checkout$/);
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
+it("tells of a declined payment and gives the bottles back", async () => {
+  const { context, page, faults } = await openPage(browser);
+  await putFirstInBasket(page);
+  await page.goto(`${store.url}/checkout`);
+  await fillCheckout(page, { email: "poor@example.com" });
+  await page.getByLabel(/Test card, declined/).check();
+  await orderButton(page).click();
+  await page.locator('h1[data-status="rejected"]').waitFor({ timeout: 15_000 });
+  await page.getByRole("link", { name: "To your basket" }).click();
+  await page.getByRole("button", { name: "Basket, 1 bottle", exact: true }).waitFor();
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
+it("cancels an order", async () => {
+  const { context, page, faults } = await openPage(browser);
+  await putFirstInBasket(page);
+  await page.goto(`${store.url}/checkout`);
+  await fillCheckout(page, { email: "unsure@example.com" });
+  await orderButton(page).click();
+  await page.locator('h1[data-status="confirmed"]').waitFor({ timeout: 15_000 });
+  await page.getByRole("button", { name: "Cancel this order" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Cancel this order" }).click();
+  await page.locator('h1[data-status="cancelled"]').waitFor();
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
+it("opens an account, verifies it, orders with it and erases it", async () => {
+  const { context, page, faults } = await openPage(browser);
+  const email = "grace@example.com";
+  await putFirstInBasket(page);
+  await page.goto(`${store.url}/register?next=/checkout`);
+  await page.getByLabel("Name", { exact: true }).fill("Grace Hill");
+  await page.getByLabel("E-mail").fill(email);
+  await page.getByLabel("Password").fill("a long password");
+  await page.getByLabel("Date of birth").fill("1979-12-09");
+  await page.getByRole("button", { name: "Open an account" }).click();
+  await page.waitForURL(/\/checkout$/);
+  await page.getByText("Signed in as Grace Hill").waitFor();
+  await page.getByRole("button", { name: "Basket, 1 bottle", exact: true }).waitFor();
+
+  const mail = await waitForMail(store.data, (text) => text.includes(email) && text.includes("/verify-email?token="));
+  const token = /\/verify-email\?token=([^\s"<&]+)/.exec(mail)[1];
+  await page.goto(`${store.url}/verify-email?token=${token}`);
+  await page.getByRole("heading", { name: "Your address is verified" }).waitFor();
+
+  await page.goto(`${store.url}/checkout`);
+  await page.getByLabel("Country").selectOption("FR");
+  await page.getByLabel("Full name").fill("Grace Hill");
+  await page.getByLabel("Street and number").fill("3 rue des Vignes");
+  await page.getByLabel("Postal code").fill("21200");
+  await page.getByLabel("City").fill("Beaune");
+  await orderButton(page).click();
+  await page.locator('h1[data-status="confirmed"]').waitFor({ timeout: 15_000 });
+
+  await page.goto(`${store.url}/account`);
+  await page.getByText("Confirmed").first().waitFor();
+  await page.getByRole("link", { name: "Addresses" }).click();
+  await page.getByText("3 rue des Vignes").waitFor();
+  await page.getByRole("link", { name: "Your data" }).click();
+  await page.getByRole("button", { name: "Erase my account" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Your password, to be sure it's you").fill("wrong password");
+  await dialog.getByRole("button", { name: "Erase my account" }).click();
+  await dialog.getByText("The password is wrong.").waitFor();
+  await dialog.getByLabel("Your password, to be sure it's you").fill("a long password");
+  await dialog.getByRole("button", { name: "Erase my account" }).click();
+  await page.waitForURL(`${store.url}/`);
+  await page.getByRole("link", { name: "Sign in" }).first().waitFor();
+  assert.deepEqual(faults, []);
+  await context.close();
+});
