@@ -86,50 +86,52 @@ export function Totals({ of, place }: { of: Totalled; place?: Destination | null
   const toFree =
     place?.free_shipping_from != null && totals.shipping ? place.free_shipping_from - totals.subtotal : 0;
   return (
-    <dl class="totals" aria-live="polite">
-      <div>
-        <dt>{t.cart.subtotal}</dt>
-        <dd>{sum(totals.subtotal)}</dd>
-      </div>
-      {known ? (
-        <>
-          {(shipping.length ? shipping : [{ label: t.cart.shipping, amount: totals.shipping ?? 0 }]).map((charge, i) => (
-            <div key={i}>
-              <dt>
-                {t.cart.shipping}
-                {charge.label !== t.cart.shipping && <span class="quiet small"> · {charge.label}</span>}
-              </dt>
-              <dd>{charge.amount ? sum(charge.amount) : t.cart.free}</dd>
-            </div>
-          ))}
-          {rest.map((charge, i) => (
-            <div key={`r${i}`}>
-              <dt>{charge.label}</dt>
-              <dd>{sum(charge.amount)}</dd>
-            </div>
-          ))}
-          {!rest.length && totals.tax ? (
-            <div>
-              <dt>{t.cart.tax}</dt>
-              <dd>{sum(totals.tax)}</dd>
-            </div>
-          ) : null}
-        </>
-      ) : (
-        <div class="quiet">
-          <dt>
-            {t.cart.shipping}, {t.cart.tax.toLowerCase()}
-          </dt>
-          <dd>{t.cart.atCheckout}</dd>
+    <div class="stack-s" aria-live="polite">
+      <dl class="totals">
+        <div>
+          <dt>{t.cart.subtotal}</dt>
+          <dd>{sum(totals.subtotal)}</dd>
         </div>
-      )}
-      <div class="totals-sum">
-        <dt>{known ? t.cart.total : t.cart.soFar}</dt>
-        <dd>{sum(totals.total)}</dd>
-      </div>
+        {known ? (
+          <>
+            {(shipping.length ? shipping : [{ label: t.cart.shipping, amount: totals.shipping ?? 0 }]).map((charge, i) => (
+              <div key={i}>
+                <dt>
+                  {t.cart.shipping}
+                  {charge.label !== t.cart.shipping && <span class="quiet small"> · {charge.label}</span>}
+                </dt>
+                <dd>{charge.amount ? sum(charge.amount) : t.cart.free}</dd>
+              </div>
+            ))}
+            {rest.map((charge, i) => (
+              <div key={`r${i}`}>
+                <dt>{charge.label}</dt>
+                <dd>{sum(charge.amount)}</dd>
+              </div>
+            ))}
+            {!rest.length && totals.tax ? (
+              <div>
+                <dt>{t.cart.tax}</dt>
+                <dd>{sum(totals.tax)}</dd>
+              </div>
+            ) : null}
+          </>
+        ) : (
+          <div class="quiet">
+            <dt>
+              {t.cart.shipping}, {t.cart.tax.toLowerCase()}
+            </dt>
+            <dd>{t.cart.atCheckout}</dd>
+          </div>
+        )}
+        <div class="totals-sum">
+          <dt>{known ? t.cart.total : t.cart.soFar}</dt>
+          <dd>{sum(totals.total)}</dd>
+        </div>
+      </dl>
       {place?.tax_included && <p class="hint">{t.cart.taxIncluded}</p>}
       {toFree > 0 && <p class="hint">{t.cart.freeFrom(sum(toFree))}</p>}
-    </dl>
+    </div>
   );
 }
 
