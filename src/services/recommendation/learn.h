@@ -1,0 +1,27 @@
+/* From JSON to the model: events of the stream, and wines as the product service serves them. */
+#ifndef RECOMMENDATION_LEARN_H
+#define RECOMMENDATION_LEARN_H
+
+#include "json.h"
+#include "model.h"
+#include "warehouse.h"
+
+/* One CloudEvent; what the model has no use for, or cannot be read, is passed over. */
+void learn_event(struct model *model, const json_t *event);
+
+/* One wine as served, `available` and `rating` included. */
+void learn_wine(struct model *model, const json_t *wine);
+
+/* What the warehouse remembers, in the order of time. The lines of an order come one by one: they
+ * are gathered here until another interaction comes; learn_past_end takes the last. */
+struct past {
+    struct model *model;
+    char order_id[ID_SIZE], shopper[ID_SIZE];
+    char wines[PROFILE_ORDER][ID_SIZE];
+    size_t count;
+    int64_t at_ms;
+};
+void learn_past(struct past *past, const struct warehouse_interaction *interaction);
+void learn_past_end(struct past *past);
+
+#endif

@@ -1,0 +1,141 @@
+#include "service.h"
+#include "buffer.h"
+#include "metrics.h"
+#include "router.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_PROFILES 20000
+
+static const struct route routes[] = {
+    {HTTP_GET, "/api/v1/wines/{id}/similar", route_similar},
+    {HTTP_GET, "/api/v1/recommendations", route_recommendations},
+    {HTTP_POST, "/api/v1/events", route_events},
+    {HTTP_GET, "/api/v1/admin/analytics/dashboard", route_dashboard},
+    {HTTP_POST, "/internal/recommendation/events", route_told},
+    {HTTP_GET, "/internal/ready", route_ready},
+    {0},
+};
+
+static double count_taken(void *ctx)
+{
+    struct recommendation_service *service = ctx;
+    return (double)atomic_load_explicit(&service->taken, memory_order_relaxed);
+}
+
+static double count_wines(void *ctx)
+{
+    struct model_stats stats;
+    model_stats(((struct recommendation_service *)ctx)->model, &stats);
+    return (double)stats.wines;
+}
+
+static double count_profiles(void *ctx)
+{
+    struct model_stats stats;
+    model_stats(((struct recommendation_service *)ctx)->model, &stats);
+    return (double)stats.profiles;
+}
+
+static void register_metrics(struct recommendation_service *service)
+{
+    struct metrics *metrics = service->options.metrics;
+    metrics_counter_callback(metrics, "recommendation_events_total",
+        "Events the model has learnt from.", NULL, count_taken, service);
+    metrics_gauge_callback(
+        metrics, "recommendation_wines", "Wines the model knows.", NULL, count_wines, service);
+    metrics_gauge_callback(metrics, "recommendation_profiles",
+        "Shoppers the model knows, by pseudonym.", NULL, count_profiles, service);
+}
+
+int recommendation_service_new(struct recommendation_service **out,
+    const struct recommendation_options *options, struct error *error)
+{
+    if (!money_currency_valid(options->currency))
+        return error_set(error, ERROR_INVALID, NULL, "currency", "must be an ISO 4217 code");
+    struct recommendation_service *service = calloc(1, sizeof(*service));
+    if (!service)
+        abort();
+    service->options = *options;
+    service->options.currency = service->currency;
+    snprintf(service->currency, sizeof(service->currency), "%s", options->currency);
+    service->model = model_new(MAX_PROFILES);
+    service->recent = recent_new(RECENT_EVENTS);
+    service->router = router_new(routes, service);
+    pthread_mutex_init(&service->lock, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&service->wake, &attributes);
+    pthread_condattr_destroy(&attributes);
+    if (options->metrics)
+        register_metrics(service);
+    *out = service;
+    return 0;
+}
+
+struct router *recommendation_service_router(struct recommendation_service *service)
+{
+    return service->router;
+}
+
+int recommendation_service_start(struct recommendation_service *service, struct error *error)
+{
+    if (pthread_create(&service->thread, NULL, service_learn, service) != 0)
+        return error_set(error, ERROR_INTERNAL, NULL, NULL, "no thread for the recommendations");
+    service->started = true;
+    return 0;
+}
+
+bool recommendation_service_ready(struct recommendation_service *service)
+{
+    return atomic_load_explicit(&service->ready, memory_order_acquire);
+}
+
+void recommendation_service_stop(struct recommendation_service *service)
+{
+    if (!service->started)
+        return;
+    pthread_mutex_lock(&service->lock);
+    service->stopping = true;
+    pthread_cond_broadcast(&service->wake);
+    pthread_mutex_unlock(&service->lock);
+    pthread_join(service->thread, NULL);
+    service->started = false;
+}
+
+void recommendation_service_free(struct recommendation_service *service)
+{
+    if (!service)
+        return;
+    router_free(service->router);
+    model_free(service->model);
+    recent_free(service->recent);
+    pthread_cond_destroy(&service->wake);
+    pthread_mutex_destroy(&service->lock);
+    free(service);
+}
+
+void service_changed(struct recommendation_service *service)
+{
+    pthread_mutex_lock(&service->lock);
+    service->changed = true;
+    pthread_cond_broadcast(&service->wake);
+    pthread_mutex_unlock(&service->lock);
+}
+
+const char *service_documents_path(struct arena *arena, const char *const *ids, size_t count)
+{
+    struct buffer path = BUFFER_INIT;
+    buffer_append_text(&path, "/internal/wines?full=true&ids=");
+    for (size_t i = 0; i < count; i++) {
+        if (i)
+            buffer_append_char(&path, ',');
+        buffer_append_text(&path, ids[i]);
+    }
+    const char *text = arena_strndup(arena, path.data, path.length);
+    buffer_release(&path);
+    return text;
+}

@@ -1,0 +1,53 @@
+/* What the files of the service share; not for others. */
+#ifndef RECOMMENDATION_SERVICE_H
+#define RECOMMENDATION_SERVICE_H
+
+#include "exchange.h"
+#include "model.h"
+#include "money.h"
+#include "recent.h"
+#include "recommendation.h"
+#include "stream.h"
+#include "upstream.h"
+#include "warehouse.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define RECENT_EVENTS 65536 /* what the stream consumer may tell again */
+#define MAX_TOLD 500        /* events in one call of the consumer */
+
+struct recommendation_service {
+    struct recommendation_options options;
+    char currency[MONEY_CURRENCY_SIZE];
+    struct router *router;
+    struct model *model;
+    atomic_bool ready;
+    atomic_int_fast64_t taken; /* events learnt from */
+
+    pthread_mutex_t lock; /* guards what follows */
+    pthread_cond_t wake;
+    struct recent *recent;
+    bool changed, stopping;
+
+    pthread_t thread;
+    bool started;
+};
+
+/* The wine's documents from the product service, in the order of ids: "/internal/wines?ids=...". */
+const char *service_documents_path(struct arena *arena, const char *const *ids, size_t count);
+
+void route_events(void *service, struct exchange *exchange);
+void route_similar(void *service, struct exchange *exchange);
+void route_recommendations(void *service, struct exchange *exchange);
+void route_dashboard(void *service, struct exchange *exchange);
+void route_told(void *service, struct exchange *exchange);
+void route_ready(void *service, struct exchange *exchange);
+
+/* Learns that something came; any thread. */
+void service_changed(struct recommendation_service *service);
+
+/* The body of the thread: loads, then rebuilds whenever something changed. */
+void *service_learn(void *service);
+
+#endif

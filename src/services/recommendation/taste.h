@@ -1,0 +1,27 @@
+/*
+ * Taste: wines are near when their documents are (type, grapes, place, body, acidity, sweetness,
+ * tannin, price, pairings). Each wine is a short list of weighted features; the score of two is the
+ * cosine of their lists, rare features counting more.
+ */
+#ifndef RECOMMENDATION_TASTE_H
+#define RECOMMENDATION_TASTE_H
+
+#include "catalogue.h"
+
+#define TASTE_NEIGHBOURS 64
+
+/* The document's features, unweighted by rarity; returns the count. */
+size_t taste_features(struct text_index *names, const struct wine_document *document,
+    struct feature features[WINE_MAX_FEATURES]);
+
+struct taste_wine {
+    uint32_t group; /* neighbours are of other groups */
+    uint32_t first; /* its features in the array; the next wine's `first` ends them */
+    bool listed;    /* may be a neighbour */
+};
+
+/* Takes `wines` (count + 1 of them) and `features` over; frees them with free(). */
+struct scorer *taste_new(
+    struct taste_wine *wines, size_t count, struct feature *features, size_t feature_numbers);
+
+#endif
