@@ -137,11 +137,10 @@ static size_t complete_by_words(struct search_embedded *embedded, struct search_
     struct search_query query = SEARCH_QUERY_INIT;
     struct search_result found;
     const char *corrected;
-    search_match_text(embedded, scratch, arena, text, &corrected);
     query.limit = limit;
     query.no_facets = true;
-    if (scratch->words < text->count || search_list(&embedded->columns, scratch, arena, &query,
-                                            /* text= */ true, &found, NULL) != 0)
+    if (!search_match_text(embedded, scratch, arena, text, &corrected) ||
+        search_list(&embedded->columns, scratch, arena, &query, /* text= */ true, &found, NULL))
         return 0;
     for (size_t i = 0; i < found.count; i++) {
         uint32_t wine = search_columns_find(&embedded->columns, found.hits[i].id);

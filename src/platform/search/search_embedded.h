@@ -67,9 +67,7 @@ void search_embedded_release(struct search_embedded *embedded);
 uint32_t search_embedded_load(
     struct search_embedded *embedded, const struct search_document *document);
 
-/* The words of a query, matched against the index into the scratch (search_match.c). Under the
- * read lock. Returns whether there was a word to look for. `*corrected` is set to the words that
- * were looked for when they differ from what was typed, else to NULL. */
+/* What was typed, as words. */
 struct search_text {
     char words[SEARCH_MAX_WORDS][SEARCH_WORD_SIZE];
     size_t count;
@@ -81,7 +79,10 @@ struct search_text {
 int search_text_read(
     const char *q, bool whole_words, struct search_text *text, struct error *error);
 
-void search_match_text(struct search_embedded *embedded, struct search_scratch *scratch,
+/* Matches the words against the index into the scratch. Under the read lock. Returns whether some
+ * wine has them all. `*corrected` is set to the words that were looked for when they differ from
+ * what was typed, else to NULL. */
+bool search_match_text(struct search_embedded *embedded, struct search_scratch *scratch,
     struct arena *arena, const struct search_text *text, const char **corrected);
 
 #endif

@@ -153,7 +153,7 @@ static bool any_has_all_words(const struct search_scratch *scratch)
     return false;
 }
 
-void search_match_text(struct search_embedded *embedded, struct search_scratch *scratch,
+bool search_match_text(struct search_embedded *embedded, struct search_scratch *scratch,
     struct arena *arena, const struct search_text *text, const char **corrected)
 {
     struct matching matching = {.embedded = embedded, .scratch = scratch};
@@ -181,7 +181,9 @@ void search_match_text(struct search_embedded *embedded, struct search_scratch *
     match_sku(embedded, scratch, arena, text);
     if (words.length)
         favour_whole_names(embedded, scratch, &words);
-    if (!any_has_all_words(scratch))
+    bool all = any_has_all_words(scratch);
+    if (!all)
         scratch->words = 1;
     *corrected = changed ? arena_strndup(arena, words.data, words.length) : NULL;
+    return all;
 }

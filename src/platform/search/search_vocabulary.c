@@ -40,13 +40,27 @@ void search_vocabulary_release(struct search_vocabulary *vocabulary)
     search_stemmer_free(vocabulary->stemmer);
 }
 
-/* What spelling is compared by: doubled letters written once ("chardonay"). */
+/* What spelling is compared by: as it sounds, roughly, in the languages of wine. Doubled letters
+ * once, no h, "gn", "ny" and "nh" are n, "ph" is f, and letters that are taken for one another are
+ * one letter. "Chardonnay" is "cardonai", "savinyon" differs from "Sauvignon" by one letter. */
 static size_t spell(const char *word, char out[SEARCH_WORD_SIZE])
 {
     size_t length = 0;
     for (; *word && length < SEARCH_WORD_SIZE - 1; word++) {
-        if (length == 0 || out[length - 1] != *word)
-            out[length++] = *word;
+        char c = *word, next = word[1];
+        if (c == 'h' || (c == 'g' && next == 'n'))
+            continue;
+        if (c == 'p' && next == 'h') {
+            c = 'f';
+        } else if (c == 'n' && next == 'y' && strchr("aeiou", word[2]) && word[2]) {
+            word++;
+        } else {
+            static const char from[] = "ykqzw", to[] = "iccsv";
+            const char *same = strchr(from, c);
+            c = same ? to[same - from] : c;
+        }
+        if (length == 0 || out[length - 1] != c)
+            out[length++] = c;
     }
     out[length] = '\0';
     return length;
@@ -131,7 +145,7 @@ uint32_t search_vocabulary_add(struct search_vocabulary *vocabulary, const char 
     uint32_t stem = add_stem(vocabulary, word);
     char spelling[SEARCH_WORD_SIZE];
     vocabulary->lengths[number] = (uint8_t)spell(word, spelling);
-    vocabulary->letters[number] = letters_of(word);
+    vocabulary->letters[number] = letters_of(spelling);
     vocabulary->terms[number] = (struct search_term){
         .text = arena_strndup(vocabulary->arena, word, length),
         .stem = stem,
@@ -167,17 +181,25 @@ size_t search_vocabulary_by_stem(
     return count;
 }
 
+/* Whether `a` comes before `b`: more documents, then by alphabet, so that the order does not hang
+ * on the numbers. */
+static bool more_frequent(const struct search_term *a, const struct search_term *b)
+{
+    return a->documents != b->documents ? a->documents > b->documents
+                                        : strcmp(a->text, b->text) < 0;
+}
+
 /* Keeps the `max` terms of most documents, most first. */
-static size_t keep_frequent(const struct search_vocabulary *vocabulary, uint32_t *terms,
+static size_t keep_frequent(const struct search_vocabulary *vocabulary, uint32_t *kept,
     size_t count, size_t max, uint32_t term)
 {
-    uint32_t documents = vocabulary->terms[term].documents;
-    if (count == max && vocabulary->terms[terms[max - 1]].documents >= documents)
+    const struct search_term *terms = vocabulary->terms;
+    if (count == max && !more_frequent(&terms[term], &terms[kept[max - 1]]))
         return count;
     size_t at = count < max ? count++ : max - 1;
-    for (; at > 0 && vocabulary->terms[terms[at - 1]].documents < documents; at--)
-        terms[at] = terms[at - 1];
-    terms[at] = term;
+    for (; at > 0 && more_frequent(&terms[term], &terms[kept[at - 1]]); at--)
+        kept[at] = kept[at - 1];
+    kept[at] = term;
     return count;
 }
 
@@ -239,10 +261,10 @@ size_t search_vocabulary_nearest(const struct search_vocabulary *vocabulary, con
 {
     char spelling[SEARCH_WORD_SIZE], other[SEARCH_WORD_SIZE];
     size_t length = spell(word, spelling);
-    if (length < (prefix ? 5 : 4) || strpbrk(word, "0123456789"))
+    if (strlen(word) < (prefix ? 5 : 4) || length < 3 || strpbrk(word, "0123456789"))
         return 0;
-    unsigned limit = length < (prefix ? 8 : 6) ? 1 : 2;
-    uint32_t letters = letters_of(word);
+    unsigned limit = strlen(word) < (prefix ? 8 : 6) ? 1 : 2;
+    uint32_t letters = letters_of(spelling);
     size_t count = 0;
     for (uint32_t term = 0; term < vocabulary->count; term++) {
         /* A letter that the other has not costs an error: this leaves few to compare in full. */

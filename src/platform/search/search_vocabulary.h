@@ -55,7 +55,7 @@ size_t search_vocabulary_by_stem(
 size_t search_vocabulary_by_prefix(
     const struct search_vocabulary *vocabulary, const char *prefix, uint32_t *terms, size_t max);
 
-/* The words nearest in spelling, doubled letters and two swapped letters counting little: at most
+/* The words nearest in spelling and sound, two swapped letters being one error: at most
  * one error in words of 4 and 5 letters, two in longer ones. With `prefix`, words that begin
  * nearly so, with the same letter: one error in 5 to 7 letters, two from 8 on. Only the nearest,
  * those of most documents first. `*errors` is their distance. */

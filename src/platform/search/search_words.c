@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 /* Decodes one character of well-formed UTF-8; broken bytes count as separators. */
 static uint32_t decode(const unsigned char *text, size_t left, size_t *step)
@@ -165,68 +164,112 @@ bool search_is_stop_word(const char *word)
     return false;
 }
 
-/* What a field says in other words. Countries by their adjectives and short names, types by what
- * people ask a shop for. */
+/* What people also call what a field says: countries by their adjectives and short names, regions
+ * by their English names, grapes by their other names, types by what one asks a shop for. All
+ * folded; the key may be some of the field's words. */
 static const struct {
-    const char *value, *words;
+    const char *key, *words;
 } also_called[] = {
-    {"Argentina", "Argentinian Argentine"},
-    {"Australia", "Australian Aussie"},
-    {"Austria", "Austrian"},
-    {"Brazil", "Brazilian"},
-    {"Bulgaria", "Bulgarian"},
-    {"Canada", "Canadian"},
-    {"Chile", "Chilean"},
-    {"China", "Chinese"},
-    {"Croatia", "Croatian"},
-    {"Cyprus", "Cypriot"},
-    {"Czech Republic", "Czechia"},
-    {"England", "English British UK"},
-    {"France", "French"},
-    {"Georgia", "Georgian"},
-    {"Germany", "German"},
-    {"Greece", "Greek"},
-    {"Hungary", "Hungarian"},
-    {"Israel", "Israeli"},
-    {"Italy", "Italian"},
-    {"Japan", "Japanese"},
-    {"Lebanon", "Lebanese"},
-    {"Luxembourg", "Luxembourgish"},
-    {"Malta", "Maltese"},
-    {"Mexico", "Mexican"},
-    {"Moldova", "Moldovan"},
-    {"Morocco", "Moroccan"},
-    {"New Zealand", "NZ Kiwi"},
-    {"Portugal", "Portuguese"},
-    {"Romania", "Romanian"},
-    {"Russia", "Russian"},
-    {"Serbia", "Serbian"},
-    {"Slovakia", "Slovak Slovakian"},
-    {"Slovenia", "Slovenian Slovene"},
-    {"South Africa", "South African"},
-    {"Spain", "Spanish"},
-    {"Switzerland", "Swiss"},
-    {"Turkey", "Turkish"},
-    {"Ukraine", "Ukrainian"},
-    {"United Kingdom", "British English England UK"},
-    {"United States", "American America USA US"},
-    {"Uruguay", "Uruguayan"},
-    {"Rosé", "pink rosado rosato blush"},
-    {"Sparkling", "bubbly fizz bubbles"},
-    {"Dessert", "sweet"},
-    {"Dessert/Port", "sweet fortified"},
-    {"Fortified", "port sherry"},
-    {"Orange", "amber skin-contact"},
+    {"albarino", "alvarinho"},
+    {"alvarinho", "albarino"},
+    {"andalucia", "andalusia"},
+    {"aragonez", "tempranillo"},
+    {"argentina", "argentinian argentine"},
+    {"australia", "australian aussie"},
+    {"austria", "austrian"},
+    {"bourgogne", "burgundy"},
+    {"brazil", "brazilian"},
+    {"bulgaria", "bulgarian"},
+    {"burgundy", "bourgogne"},
+    {"canada", "canadian"},
+    {"cannonau", "grenache garnacha"},
+    {"carignan", "carinena mazuelo"},
+    {"carinena", "carignan"},
+    {"castilla", "castile"},
+    {"cataluna", "catalonia"},
+    {"catalunya", "catalonia"},
+    {"chile", "chilean"},
+    {"china", "chinese"},
+    {"corse", "corsica"},
+    {"croatia", "croatian"},
+    {"cyprus", "cypriot"},
+    {"czech republic", "czechia"},
+    {"dessert", "sweet"},
+    {"england", "english british uk"},
+    {"fortified", "port sherry"},
+    {"france", "french"},
+    {"garnacha", "grenache"},
+    {"georgia", "georgian"},
+    {"germany", "german"},
+    {"glera", "prosecco"},
+    {"grauburgunder", "pinot gris grigio"},
+    {"greece", "greek"},
+    {"grenache", "garnacha cannonau"},
+    {"hungary", "hungarian"},
+    {"israel", "israeli"},
+    {"italy", "italian"},
+    {"japan", "japanese"},
+    {"jerez", "sherry"},
+    {"lebanon", "lebanese"},
+    {"lombardia", "lombardy"},
+    {"luxembourg", "luxembourgish"},
+    {"macabeo", "viura"},
+    {"malbec", "cot"},
+    {"malta", "maltese"},
+    {"mexico", "mexican"},
+    {"moldova", "moldovan"},
+    {"monastrell", "mourvedre mataro"},
+    {"morocco", "moroccan"},
+    {"moscatel", "muscat moscato"},
+    {"moscato", "muscat"},
+    {"mourvedre", "monastrell mataro"},
+    {"muscat", "moscato moscatel"},
+    {"new zealand", "nz kiwi"},
+    {"orange", "amber"},
+    {"pfalz", "palatinate"},
+    {"piedmont", "piemonte"},
+    {"piemonte", "piedmont"},
+    {"pinot blanc", "bianco"},
+    {"pinot grigio", "gris"},
+    {"pinot gris", "grigio"},
+    {"porto", "port"},
+    {"portugal", "portuguese"},
+    {"primitivo", "zinfandel"},
+    {"puglia", "apulia"},
+    {"rheinhessen", "rhine hesse"},
+    {"rolle", "vermentino"},
+    {"romania", "romanian"},
+    {"rose", "pink rosado rosato blush"},
+    {"russia", "russian"},
+    {"sardegna", "sardinia"},
+    {"serbia", "serbian"},
+    {"shiraz", "syrah"},
+    {"sicilia", "sicily"},
+    {"sicily", "sicilia"},
+    {"slovakia", "slovak slovakian"},
+    {"slovenia", "slovenian slovene"},
+    {"south africa", "south african"},
+    {"spain", "spanish"},
+    {"sparkling", "bubbly fizz bubbles"},
+    {"spatburgunder", "pinot noir"},
+    {"switzerland", "swiss"},
+    {"syrah", "shiraz"},
+    {"tempranillo", "tinta roriz aragonez"},
+    {"tinta roriz", "tempranillo"},
+    {"toscana", "tuscany"},
+    {"trebbiano", "ugni blanc"},
+    {"turkey", "turkish"},
+    {"tuscany", "toscana"},
+    {"ugni blanc", "trebbiano"},
+    {"ukraine", "ukrainian"},
+    {"united kingdom", "british english england uk"},
+    {"united states", "american america usa us"},
+    {"uruguay", "uruguayan"},
+    {"vermentino", "rolle"},
+    {"viura", "macabeo"},
+    {"weissburgunder", "pinot blanc bianco"},
+    {"zinfandel", "primitivo"},
 };
-
-static const char *other_words(const char *value)
-{
-    for (size_t i = 0; i < sizeof(also_called) / sizeof(*also_called); i++) {
-        if (strcasecmp(also_called[i].value, value) == 0)
-            return also_called[i].words;
-    }
-    return NULL;
-}
 
 void search_words_init(struct search_words *words)
 {
@@ -268,8 +311,41 @@ static void add_word(struct search_words *words, const char *text, size_t length
     word->weight = weight;
 }
 
-/* In a short field each word says more: `share` is divided among the words. */
-static void add_field(struct search_words *words, const char *text, uint32_t weight, uint32_t share)
+static void add_text(struct search_words *words, const char *folded, uint32_t weight)
+{
+    while (*folded) {
+        const char *end = strchrnul(folded, ' ');
+        add_word(words, folded, (size_t)(end - folded), weight);
+        folded = *end ? end + 1 : end;
+    }
+}
+
+/* Whether the folded text has the words of the key at this place, whole. */
+static bool has_key_at(const char *place, const char *key)
+{
+    size_t length = strlen(key);
+    return strncmp(place, key, length) == 0 && (place[length] == ' ' || place[length] == '\0');
+}
+
+static void add_other_names(struct search_words *words, const char *folded, uint32_t weight)
+{
+    for (const char *place = folded; *place;) {
+        for (size_t i = 0; i < sizeof(also_called) / sizeof(*also_called); i++) {
+            if (also_called[i].key[0] == *place && has_key_at(place, also_called[i].key))
+                add_text(words, also_called[i].words, weight);
+        }
+        const char *end = strchrnul(place, ' ');
+        place = *end ? end + 1 : end;
+    }
+}
+
+struct field {
+    uint32_t weight; /* of each word */
+    uint32_t share;  /* divided among the words: in a short field each says more */
+    bool other_names;
+};
+
+static void add_field(struct search_words *words, const char *text, struct field field)
 {
     if (!text || !*text)
         return;
@@ -279,41 +355,36 @@ static void add_field(struct search_words *words, const char *text, uint32_t wei
     if (!folded)
         abort();
     search_fold(text, length, folded, length * 2 + 1);
-    uint32_t count = *folded != '\0';
-    for (const char *c = folded; share && *c; c++)
+    uint32_t count = 1;
+    for (const char *c = folded; *c; c++)
         count += *c == ' ';
-    if (share)
-        weight += share / (count ? count : 1);
-    for (const char *word = folded; *word;) {
-        const char *end = strchrnul(word, ' ');
-        add_word(words, word, (size_t)(end - word), weight);
-        word = *end ? end + 1 : end;
-    }
+    add_text(words, folded, field.weight + field.share / count);
+    if (field.other_names)
+        add_other_names(words, folded, field.weight);
     if (folded != small)
         free(folded);
 }
 
 void search_words_of(struct search_words *words, const struct search_document *document)
 {
+    static const struct field name = {100, 60, false}, winery = {80, 40, false},
+                              grape = {60, 20, true}, place = {60, 20, true}, broad = {50, 0, true},
+                              pairing = {25, 0, false}, notes = {12, 0, false};
     words->count = 0;
-    add_field(words, document->name, 100, 60);
-    add_field(words, document->winery, 80, 40);
+    add_field(words, document->name, name);
+    add_field(words, document->winery, winery);
     for (size_t i = 0; i < document->grape_count; i++)
-        add_field(words, document->grapes[i], 60, i == 0 ? 20 : 0);
-    add_field(words, document->region, 60, 20);
-    add_field(words, document->appellation, 60, 20);
-    add_field(words, document->country, 50, 0);
-    add_field(words, document->type, 50, 0);
-    if (document->country)
-        add_field(words, other_words(document->country), 50, 0);
-    if (document->type)
-        add_field(words, other_words(document->type), 50, 0);
+        add_field(words, document->grapes[i], grape);
+    add_field(words, document->region, place);
+    add_field(words, document->appellation, place);
+    add_field(words, document->country, broad);
+    add_field(words, document->type, broad);
     if (document->vintage) {
         char year[16];
         snprintf(year, sizeof(year), "%d", document->vintage);
-        add_field(words, year, 50, 0);
+        add_field(words, year, broad);
     }
     for (size_t i = 0; i < document->pairing_count; i++)
-        add_field(words, document->pairings[i], 25, 0);
-    add_field(words, document->notes, 12, 0);
+        add_field(words, document->pairings[i], pairing);
+    add_field(words, document->notes, notes);
 }
