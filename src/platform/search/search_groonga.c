@@ -19,6 +19,7 @@
 #include <groonga.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct engine {
     struct search_embedded embedded;
@@ -159,7 +160,10 @@ static grn_obj *named(struct engine *engine, const char *name)
 static bool open_db(struct engine *engine)
 {
     char path[PATH_MAX];
-    engine->db = grn_db_open(engine->ctx, search_directory_file(&engine->directory, "wines", path));
+    search_directory_file(&engine->directory, "wines", path);
+    if (access(path, F_OK) != 0)
+        return false; /* Groonga leaks when it is asked to open nothing */
+    engine->db = grn_db_open(engine->ctx, path);
     if (!engine->db)
         return false;
     engine->wines = named(engine, "Wines");
