@@ -175,7 +175,8 @@ static void put_value(struct search_completions *completions, const struct searc
     if (!folded)
         abort();
     *known = add_item(completions,
-        (struct search_completion){entry->text, folded, value_kinds[which], value, SEARCH_NONE});
+        (struct search_completion){
+            .text = entry->text, .folded = folded, .kind = value_kinds[which], .number = value});
 }
 
 /* "name winery", folded; the caller frees. */
@@ -204,6 +205,47 @@ static void forget(struct search_completions *completions, uint32_t *number)
     *number = SEARCH_NONE;
 }
 
+/* Whether wine `a` names a group rather than `b`: the newest, then by id. */
+static bool names_rather(const struct search_columns *columns, uint32_t a, uint32_t b)
+{
+    const struct search_wine_text *x = &columns->texts[a], *y = &columns->texts[b];
+    return x->created_seq != y->created_seq ? x->created_seq > y->created_seq
+                                            : strcmp(x->id, y->id) < 0;
+}
+
+static uint32_t naming_wine(const struct search_columns *columns, uint32_t group)
+{
+    uint32_t best = columns->groups[group].first;
+    for (uint32_t wine = best; wine != SEARCH_NONE; wine = columns->wines[wine].next) {
+        if (names_rather(columns, wine, best))
+            best = wine;
+    }
+    return best;
+}
+
+/* Group `group` is called as wine `wine` is. */
+static void name_group(struct search_completions *completions, const struct search_columns *columns,
+    uint32_t group, uint32_t wine)
+{
+    uint32_t *known = cell(&completions->of_group, &completions->groups, group);
+    char *folded = wine_folded(columns, wine);
+    if (*known != SEARCH_NONE && strcmp(completions->items[*known].folded, folded) == 0) {
+        completions->items[*known].wine = wine;
+        free(folded);
+        return;
+    }
+    forget(completions, known);
+    char *text = strdup(columns->texts[wine].name);
+    if (!text)
+        abort();
+    *known = add_item(completions, (struct search_completion){.text = text,
+                                       .folded = folded,
+                                       .kind = SEARCH_SUGGEST_WINE,
+                                       .number = group,
+                                       .wine = wine});
+    merge_when_due(completions);
+}
+
 void search_completions_put(
     struct search_completions *completions, const struct search_columns *columns, uint32_t number)
 {
@@ -213,29 +255,46 @@ void search_completions_put(
     for (size_t i = 0; i < wine->grapes; i++)
         put_value(completions, columns, 2, columns->pool[wine->values + i]);
 
-    char *folded = wine_folded(columns, number);
-    uint32_t *known = cell(&completions->of_group, &completions->groups, wine->group);
-    if (!*folded ||
-        (*known != SEARCH_NONE && strcmp(completions->items[*known].folded, folded) == 0)) {
-        free(folded);
-        return;
-    }
-    forget(completions, known);
-    char *text = strdup(columns->texts[number].name);
-    if (!text)
-        abort();
-    *known = add_item(completions,
-        (struct search_completion){text, folded, SEARCH_SUGGEST_WINE, wine->group, SEARCH_NONE});
+    uint32_t known = *cell(&completions->of_group, &completions->groups, wine->group);
+    uint32_t naming = known == SEARCH_NONE ? number : completions->items[known].wine;
+    if (naming == number)
+        name_group(completions, columns, wine->group, naming_wine(columns, wine->group));
+    else if (names_rather(columns, number, naming))
+        name_group(completions, columns, wine->group, number);
+}
+
+void search_completions_left(struct search_completions *completions,
+    const struct search_columns *columns, uint32_t wine, uint32_t group)
+{
+    uint32_t *known = cell(&completions->of_group, &completions->groups, group);
+    if (columns->groups[group].first == SEARCH_NONE)
+        forget(completions, known);
+    else if (*known != SEARCH_NONE && completions->items[*known].wine == wine)
+        name_group(completions, columns, group, naming_wine(columns, group));
     merge_when_due(completions);
 }
 
-void search_completions_remove(
-    struct search_completions *completions, const struct search_columns *columns, uint32_t wine)
+/* The wine of a group to show: in stock first, then most liked, then by id. */
+static uint32_t best_of_group(
+    const struct search_columns *columns, uint32_t group, uint32_t *rating_percent)
 {
-    uint32_t group = columns->wines[wine].group;
-    if (columns->groups[group].count == 1)
-        forget(completions, cell(&completions->of_group, &completions->groups, group));
-    merge_when_due(completions);
+    uint32_t best = columns->groups[group].first;
+    int64_t best_value = -1, best_rating = 0;
+    for (uint32_t wine = best; wine != SEARCH_NONE; wine = columns->wines[wine].next) {
+        const struct search_wine *w = &columns->wines[wine];
+        int64_t rating =
+            search_rating_micros(atomic_load_explicit(&w->rating, memory_order_relaxed));
+        bool in_stock = atomic_load_explicit(&w->available, memory_order_relaxed) > 0;
+        int64_t value = rating + (in_stock ? 10000000 : 0);
+        if (value > best_value ||
+            (value == best_value && strcmp(columns->texts[wine].id, columns->texts[best].id) < 0)) {
+            best = wine;
+            best_value = value;
+        }
+        best_rating = rating > best_rating ? rating : best_rating;
+    }
+    *rating_percent = (uint32_t)(best_rating / 10000);
+    return best;
 }
 
 /* How good a completion is: what begins with the text first, then what is in many wines, or
@@ -245,13 +304,14 @@ static uint32_t rank(
 {
     uint32_t bonus = at_start ? 1000 : 0;
     if (item->kind == SEARCH_SUGGEST_WINE) {
-        const struct search_wine *wine = &columns->wines[columns->groups[item->number].first];
-        uint64_t rating = atomic_load_explicit(&wine->rating, memory_order_relaxed);
-        return bonus + 1 + (uint32_t)(search_rating_micros(rating) / 10000);
+        uint32_t rating;
+        best_of_group(columns, item->number, &rating);
+        return bonus + 1 + rating;
     }
-    size_t which = item->kind == SEARCH_SUGGEST_WINERY ? 0 : item->kind == SEARCH_SUGGEST_REGION;
-    which = item->kind == SEARCH_SUGGEST_GRAPE ? 2 : which;
-    uint32_t wines = columns->dictionaries[value_facets[which]].entries[item->number].wines;
+    enum search_facet facet = item->kind == SEARCH_SUGGEST_WINERY   ? SEARCH_WINERY
+                              : item->kind == SEARCH_SUGGEST_REGION ? SEARCH_REGION
+                                                                    : SEARCH_GRAPE;
+    uint32_t wines = columns->dictionaries[facet].entries[item->number].wines;
     return wines ? bonus + 1 + (wines < 900 ? wines : 900) : 0;
 }
 
@@ -267,28 +327,44 @@ struct finding {
     size_t limit;
 };
 
+/* Whether `a` is the better one; ties by text, then by group, so that the order does not hang on
+ * the numbers. */
+static bool better(const struct finding *finding, struct best a, struct best b)
+{
+    const struct search_completion *x = &finding->completions->items[a.completion];
+    const struct search_completion *y = &finding->completions->items[b.completion];
+    if (a.rank != b.rank)
+        return a.rank > b.rank;
+    int order = strcmp(x->folded, y->folded);
+    if (order || x->kind != SEARCH_SUGGEST_WINE)
+        return order < 0;
+    const struct search_group *groups = finding->columns->groups;
+    return strcmp(groups[x->number].id, groups[y->number].id) < 0;
+}
+
 static void consider(struct finding *finding, struct search_completion_word word)
 {
     const struct search_completion *item = &finding->completions->items[word.completion];
     if (item->number == SEARCH_NONE)
         return;
-    uint32_t value = rank(finding->columns, item, word.at == 0);
+    struct best found = {
+        word.completion, rank(finding->columns, item, /* at_start= */ word.at == 0)};
     struct best *best = finding->best[item->kind];
     size_t count = finding->count[item->kind];
-    if (!value || (count == finding->limit && best[count - 1].rank >= value))
+    if (!found.rank || (count == finding->limit && !better(finding, found, best[count - 1])))
         return;
     size_t at = 0;
     for (; at < count && best[at].completion != word.completion; at++)
         ;
     if (at < count) { /* by another of its words */
-        if (best[at].rank >= value)
+        if (best[at].rank >= found.rank)
             return;
     } else {
         at = count < finding->limit ? finding->count[item->kind]++ : count - 1;
     }
-    for (; at > 0 && best[at - 1].rank < value; at--)
+    for (; at > 0 && better(finding, found, best[at - 1]); at--)
         best[at] = best[at - 1];
-    best[at] = (struct best){word.completion, value};
+    best[at] = found;
 }
 
 static size_t lower_bound(const struct search_completions *completions, const char *folded)
@@ -307,19 +383,8 @@ static size_t lower_bound(const struct search_completions *completions, const ch
 struct search_suggestion search_completions_wine(
     const struct search_columns *columns, struct arena *arena, uint32_t group)
 {
-    uint32_t best = columns->groups[group].first;
-    int64_t best_rank = -1;
-    for (uint32_t wine = best; wine != SEARCH_NONE; wine = columns->wines[wine].next) {
-        const struct search_wine *w = &columns->wines[wine];
-        int64_t value =
-            search_rating_micros(atomic_load_explicit(&w->rating, memory_order_relaxed));
-        if (atomic_load_explicit(&w->available, memory_order_relaxed) > 0)
-            value += 10000000;
-        if (value > best_rank) {
-            best = wine;
-            best_rank = value;
-        }
-    }
+    uint32_t rating;
+    uint32_t best = best_of_group(columns, group, &rating);
     uint32_t winery = columns->wines[best].single[3];
     return (struct search_suggestion){
         .kind = SEARCH_SUGGEST_WINE,

@@ -17,6 +17,7 @@ struct search_completion {
     char *folded;     /* owned: text, then for wines the winery */
     enum search_suggestion_kind kind;
     uint32_t number;    /* group, or value of the facet; SEARCH_NONE: gone */
+    uint32_t wine;      /* of a group, the one whose name it is: the newest */
     uint32_t next_free; /* once its words are dropped too */
 };
 
@@ -44,13 +45,13 @@ struct search_completions {
 void search_completions_init(struct search_completions *completions);
 void search_completions_release(struct search_completions *completions);
 
-/* After the columns were changed: wine `wine` is new or has another name or values. */
+/* After the columns were changed: wine `wine` is new or has other values. */
 void search_completions_put(
     struct search_completions *completions, const struct search_columns *columns, uint32_t wine);
 
-/* Before a group's last wine is taken out, or its number may be used again. */
-void search_completions_remove(
-    struct search_completions *completions, const struct search_columns *columns, uint32_t wine);
+/* After wine `wine` left group `group`, which may be empty now. */
+void search_completions_left(struct search_completions *completions,
+    const struct search_columns *columns, uint32_t wine, uint32_t group);
 
 /* Up to `limit` completions with `folded` at the start of one of their words, best first: what
  * begins so before what contains it, kinds mixed. Ids are copied to the arena. */

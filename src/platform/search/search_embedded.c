@@ -187,15 +187,15 @@ static uint32_t put_columns(
     struct search_embedded *embedded, const struct search_document *document, uint32_t known)
 {
     struct search_columns *columns = &embedded->columns;
-    bool keep_counts = known != SEARCH_NONE && document->version &&
-                       columns->texts[known].version == document->version;
+    bool keep_counts = false;
+    uint32_t group = SEARCH_NONE;
     if (known != SEARCH_NONE) {
-        const char *group =
-            document->group_id && *document->group_id ? document->group_id : document->id;
-        if (strcmp(columns->groups[columns->wines[known].group].id, group) != 0)
-            search_completions_remove(&embedded->completions, columns, known);
+        keep_counts = document->version && columns->texts[known].version == document->version;
+        group = columns->wines[known].group;
     }
     uint32_t wine = search_columns_put(columns, document, keep_counts);
+    if (group != SEARCH_NONE && columns->wines[wine].group != group)
+        search_completions_left(&embedded->completions, columns, wine, group);
     search_completions_put(&embedded->completions, columns, wine);
     return wine;
 }
@@ -251,8 +251,9 @@ static int remove_embedded(
             continue;
         pthread_rwlock_wrlock(&embedded->lock);
         embedded->postings->unbind(embedded, wine);
-        search_completions_remove(&embedded->completions, &embedded->columns, wine);
+        uint32_t group = embedded->columns.wines[wine].group;
         search_columns_remove(&embedded->columns, wine);
+        search_completions_left(&embedded->completions, &embedded->columns, wine, group);
         pthread_rwlock_unlock(&embedded->lock);
         code = embedded->postings->erase(embedded, ids[i], error);
     }
