@@ -65,7 +65,9 @@ static void check_round_trip(
     struct rejected rejected = {.count = 0};
     FILE *file = fopen(path, "r");
     assert_non_null(file);
-    assert_int_equal(import_file(fixture, file, options, &rejected, &result, &error), 0);
+    if (import_file(fixture, file, options, &rejected, &result, &error) < 0)
+        fail_msg("%s; line %d, %s: %s", error.message, (int)rejected.lines[0], rejected.fields[0],
+            rejected.reasons[0]);
     assert_int_equal(result.added, wines);
     assert_int_equal(result.x_wines, x_wines);
     await_search(fixture, (size_t)wines);

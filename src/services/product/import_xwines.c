@@ -7,6 +7,7 @@
 
 #include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 enum column {
     WINE_ID,
@@ -140,6 +141,21 @@ static int64_t price_of(const char *sku, const struct import_defaults *defaults)
     return rounded < defaults->price_min ? price : rounded;
 }
 
+/* Some are written without a scheme, some in capitals. */
+static const char *website_of(struct arena *arena, const char *text)
+{
+    if (!text || text_starts_with(text, "http://") || text_starts_with(text, "https://"))
+        return text;
+    if (strncasecmp(text, "http://", 7) == 0 || strncasecmp(text, "https://", 8) == 0) {
+        char *copy = arena_strdup(arena, text);
+        for (char *c = copy; *c != ':'; c++)
+            *c = (char)tolower((unsigned char)*c);
+        return copy;
+    }
+    return strchr(text, '.') && !strpbrk(text, " :@") ? arena_printf(arena, "http://%s", text)
+                                                      : NULL;
+}
+
 static int read_lists(const struct import_format *format, struct arena *arena,
     const struct csv_row *row, struct wine *wine, struct error *error)
 {
@@ -178,7 +194,7 @@ int import_xwines_row(const struct import_format *format, struct arena *arena,
     wine->region = import_field(format, arena, row, REGION_NAME);
     wine->body = translate(bodies, import_field(format, arena, row, BODY));
     wine->acidity = translate(acidities, import_field(format, arena, row, ACIDITY));
-    wine->website = import_field(format, arena, row, WEBSITE);
+    wine->website = website_of(arena, import_field(format, arena, row, WEBSITE));
     const char *abv = import_field(format, arena, row, ABV);
     if (!abv || import_tenths(abv, &wine->abv) < 0)
         return error_set(

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define BATCH 64
+#define ACKNOWLEDGE_ROWS 4096 /* each costs a synced commit */
 #define LOAD_BATCH 256
 #define RETRY_SECONDS 2
 
@@ -27,7 +28,8 @@ struct product_index {
     pthread_cond_t changed; /* the thread did something */
     bool running, stopping, woken, idle, rebuild_wanted, failed;
     int64_t rebuilds;
-    int64_t done, total; /* of the rebuild */
+    int64_t done, total;           /* of the rebuild */
+    int64_t drained, acknowledged; /* the thread's: seqs of pending rows */
 };
 
 /* ---- documents ---- */
@@ -240,17 +242,26 @@ static int put_wines(
 static int drain_some(struct product_index *index, struct arena *arena, struct error *error)
 {
     struct drain drain = {0};
-    product_store_pending(index->store, BATCH, got_pending, &drain);
-    if (drain.rc < 0) {
+    product_store_pending(index->store, index->drained, BATCH, got_pending, &drain);
+    int rc = drain.rc;
+    if (rc < 0)
         *error = drain.error;
-        return drain.rc;
+    else if (drain.count > 0)
+        rc = put_wines(index, arena, &drain, error);
+    if (rc < 0)
+        return rc;
+    if (drain.count > 0) {
+        pthread_mutex_lock(&index->lock);
+        index->drained = drain.upto;
+        pthread_mutex_unlock(&index->lock);
     }
-    if (drain.count == 0)
-        return 0;
-    int rc = put_wines(index, arena, &drain, error);
-    if (rc == 0)
-        rc = acknowledge(index, drain.upto, error);
-    return rc < 0 ? rc : 1;
+    int64_t waiting = index->drained - index->acknowledged;
+    if (waiting > ACKNOWLEDGE_ROWS || (waiting > 0 && drain.count == 0)) {
+        rc = acknowledge(index, index->drained, error);
+        if (rc == 0)
+            index->acknowledged = index->drained;
+    }
+    return rc < 0 ? rc : drain.count > 0;
 }
 
 /* ---- rebuilding ---- */
@@ -475,7 +486,10 @@ static int64_t pending_now(struct product_index *index)
     struct product_totals totals = {0};
     struct error error;
     product_store_totals(index->store, &totals, &error);
-    return totals.pending;
+    pthread_mutex_lock(&index->lock);
+    int64_t waiting = totals.pending - index->drained;
+    pthread_mutex_unlock(&index->lock);
+    return waiting > 0 ? waiting : 0;
 }
 
 bool index_wait(

@@ -171,7 +171,7 @@ typedef void product_pending_fn(void *ctx, int rc, const struct error *error,
 
 struct product_totals {
     int64_t wines;    /* withdrawn ones too */
-    int64_t pending;  /* changes that the search has yet to hear of, at most */
+    int64_t pending;  /* seq of the newest pending row; 0: none */
     int64_t position; /* grows with every change of a wine, its stock or its rating */
 };
 
@@ -209,7 +209,8 @@ struct product_store_ops {
         struct product_store *store, const char *wine_id, product_uploads_fn *done, void *ctx);
     void (*import)(struct product_store *store, struct product_import_source *source,
         product_import_fn *done, void *ctx);
-    void (*pending)(struct product_store *store, size_t max, product_pending_fn *done, void *ctx);
+    void (*pending)(struct product_store *store, int64_t after, size_t max,
+        product_pending_fn *done, void *ctx);
     void (*pending_done)(
         struct product_store *store, int64_t upto, product_done_fn *done, void *ctx);
     void (*attach_relay)(struct product_store *store, struct relay *relay);
@@ -351,11 +352,12 @@ static inline void product_store_import(struct product_store *store,
     store->ops->import(store, source, done, ctx);
 }
 
-/* The oldest wines that changed and have not been acknowledged by product_store_pending_done. */
+/* The oldest wines that changed and have not been acknowledged by product_store_pending_done, with
+ * a seq above `after`. */
 static inline void product_store_pending(
-    struct product_store *store, size_t max, product_pending_fn *done, void *ctx)
+    struct product_store *store, int64_t after, size_t max, product_pending_fn *done, void *ctx)
 {
-    store->ops->pending(store, max, done, ctx);
+    store->ops->pending(store, after, max, done, ctx);
 }
 
 static inline void product_store_pending_done(

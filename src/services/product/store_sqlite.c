@@ -172,13 +172,27 @@ static int get_some(struct sqlite_conn *conn, struct arena *arena, const char *c
     return 0;
 }
 
+/* Several statements under one read transaction take the file's lock once. */
+static int get_many(struct sqlite_conn *conn, struct arena *arena, const char *const *ids,
+    size_t count, enum product_detail detail, struct product_wine *wines, struct error *error)
+{
+    int rc = sqlite_exec(conn, error, "BEGIN", "");
+    if (rc < 0)
+        return rc;
+    rc = get_some(conn, arena, ids, count, detail, wines, error);
+    int ended = sqlite_exec(conn, rc < 0 ? NULL : error, "COMMIT", "");
+    return rc < 0 ? rc : ended;
+}
+
 static void sqlite_get(struct product_store *store, struct arena *arena, const char *const *ids,
     size_t count, enum product_detail detail, product_wines_fn *done, void *ctx)
 {
     struct error error = {0};
     struct product_wine *wines = arena_new_array(arena, count ? count : 1, struct product_wine);
     struct sqlite_conn *conn = sqlite_db_reader(store_of(store)->db, &error);
-    int rc = conn ? get_some(conn, arena, ids, count, detail, wines, &error) : error.code;
+    int rc = error.code;
+    if (conn)
+        rc = (count > 1 ? get_many : get_some)(conn, arena, ids, count, detail, wines, &error);
     done(ctx, rc, &error, wines, rc < 0 ? 0 : count);
 }
 
@@ -217,8 +231,7 @@ static int sqlite_totals(
     CLEANUP_STATEMENT sqlite3_stmt *row = sqlite_query(conn, error,
         "SELECT (SELECT count(*) FROM state),"
         " coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'outbox'), 0),"
-        " coalesce((SELECT max(seq) FROM search_pending)"
-        " - (SELECT min(seq) FROM search_pending) + 1, 0)",
+        " coalesce((SELECT max(seq) FROM search_pending), 0)",
         "");
     if (!row)
         return ERROR_INTERNAL;
@@ -344,7 +357,7 @@ static void sqlite_list(struct product_store *store, struct arena *arena,
 /* ---- what the search has yet to hear ---- */
 
 static void sqlite_pending(
-    struct product_store *store, size_t max, product_pending_fn *done, void *ctx)
+    struct product_store *store, int64_t after, size_t max, product_pending_fn *done, void *ctx)
 {
     struct error error = {0};
     struct product_pending *pending = calloc(max, sizeof(*pending));
@@ -352,11 +365,12 @@ static void sqlite_pending(
         abort();
     size_t count = 0;
     struct sqlite_conn *conn = sqlite_db_reader(store_of(store)->db, &error);
-    sqlite3_stmt *rows = conn ? sqlite_query(conn, &error,
-                                    "SELECT p.seq, w.id FROM search_pending p"
-                                    " JOIN wine w ON w.row = p.wine ORDER BY p.seq LIMIT ?",
-                                    "i", (int64_t)max)
-                              : NULL;
+    sqlite3_stmt *rows =
+        conn ? sqlite_query(conn, &error,
+                   "SELECT p.seq, w.id FROM search_pending p"
+                   " JOIN wine w ON w.row = p.wine WHERE p.seq > ? ORDER BY p.seq LIMIT ?",
+                   "ii", after, (int64_t)max)
+             : NULL;
     int rc = rows ? 0 : error.code;
     while (rows && (rc = sqlite_step(conn, rows, &error)) > 0) {
         pending[count].seq = sqlite3_column_int64(rows, 0);
