@@ -59,6 +59,13 @@ export interface RequestOptions {
   timeoutMs?: number;
 }
 
+let onSessionOver: () => void = () => undefined;
+
+/** Called when the server no longer knows the session that a call counted on. */
+export function whenSessionOver(run: () => void): void {
+  onSessionOver = run;
+}
+
 const BASE = "/api/v1";
 const TIMEOUT_MS = 20_000;
 
@@ -121,7 +128,11 @@ async function call<T>(method: string, path: string, options: RequestOptions = {
     if (method !== "GET" || !(problem instanceof ApiProblem)) throw problem;
     response = await send(method, url, options);
   }
-  if (!response.ok) throw await problemOf(response);
+  if (!response.ok) {
+    const problem = await problemOf(response);
+    if (problem.code === "unauthenticated") onSessionOver();
+    throw problem;
+  }
   if (response.status === 204 || response.headers.get("Content-Length") === "0") return undefined as T;
   const text = await response.text();
   return (text ? JSON.parse(text) : undefined) as T;

@@ -12,6 +12,8 @@ interface Entry {
 }
 
 const STALE_MS = 15_000;
+const BUSY_TRIES = 6;
+const BUSY_MS = 2000;
 const MOST = 500;
 const kept = new Map<string, Entry>();
 
@@ -43,9 +45,11 @@ export function useResource<T>(key: string | null, load: (signal: AbortSignal) =
   const problem = useRef<ApiProblem | undefined>(undefined);
   const loading = useRef(false);
   const shown = useRef<string | null>(null);
+  const tries = useRef(0);
   if (shown.current !== key) {
     shown.current = key;
     problem.current = undefined;
+    tries.current = 0;
     loading.current = key !== null && !kept.has(key);
   }
 
@@ -54,6 +58,7 @@ export function useResource<T>(key: string | null, load: (signal: AbortSignal) =
     const entry = kept.get(key);
     if (entry && round === 0 && Date.now() - entry.at < STALE_MS) return;
     const stop = new AbortController();
+    let again = 0;
     loading.current = true;
     load(stop.signal).then(
       (data) => {
@@ -67,10 +72,17 @@ export function useResource<T>(key: string | null, load: (signal: AbortSignal) =
         if (isAbort(error) || shown.current !== key) return;
         problem.current = asProblem(error);
         loading.current = false;
+        // A service that says it is busy, such as a search being rebuilt, is asked again by itself.
+        if (problem.current.status === 503 && tries.current++ < BUSY_TRIES) {
+          again = window.setTimeout(() => setRound((n) => n + 1), problem.current.retryAfter * 1000 || BUSY_MS);
+        }
         redraw((n) => n + 1);
       },
     );
-    return () => stop.abort();
+    return () => {
+      stop.abort();
+      clearTimeout(again);
+    };
   }, [key, round]);
 
   return {

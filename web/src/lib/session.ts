@@ -1,6 +1,6 @@
 /** Who is signed in: undefined until asked, null for a stranger. */
 import { signal } from "@preact/signals";
-import { api } from "../api/client.ts";
+import { api, whenSessionOver } from "../api/client.ts";
 import type { User } from "../api/types.ts";
 import { loadCart } from "./cart.ts";
 import { dropResources } from "./resource.ts";
@@ -26,6 +26,9 @@ export function loadSession(): Promise<User | null> {
 
 /** At the start strangers are not asked after. */
 export function startSession(): void {
+  whenSessionOver(() => {
+    if (user.value) signedOut();
+  });
   if (maybeSignedIn()) loadSession().catch(() => undefined);
 }
 
