@@ -29,8 +29,10 @@ export function keepWines(wines: readonly Wine[]): void {
 export const fullName = (wine: { name: string; vintage: number | null }): string =>
   wine.vintage ? `${wine.name} ${wine.vintage}` : wine.name;
 
+/** Where it is from: the appellation, unless the name says that already. */
 export function placeLine(wine: Wine): string {
-  return [wine.appellation || wine.region, wine.country].filter(Boolean).join(", ");
+  const told = wine.appellation && wine.name.toLowerCase().includes(wine.appellation.toLowerCase());
+  return [(!told && wine.appellation) || wine.region, wine.country].filter(Boolean).join(", ");
 }
 
 /** Three words that say how it tastes, the most telling first. */
