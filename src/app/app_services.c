@@ -9,7 +9,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define RELAY_STOP_MS 5000
 #define CONSUMER_STOP_MS 5000
@@ -136,44 +135,25 @@ static int open_recommendation(struct app *app, struct error *error)
     return stream_consumer_new(&app->consumer, &consumer, error);
 }
 
-static int open_processor(struct app *app, struct error *error)
+static void open_processor(struct app *app)
 {
     const struct order_processor_options options = {
-        .queue = app->engines.orders,
+        .orders = app->engines.orders,
         .product = app->upstreams.product,
         .order = app->upstreams.order,
         .payment = app->engines.payment,
-        .metrics = app->engines.metrics,
     };
-    return order_processor_new(&app->processor, &options, error);
-}
-
-/* winestore-image stands beside this program unless the settings say otherwise. */
-static void find_image_worker(const struct app *app, char *path, size_t size)
-{
-    const char *set = config_text(app->config, "image.worker");
-    char program[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
-    program[length > 0 ? length : 0] = '\0';
-    char *slash = strrchr(program, '/');
-    if (slash)
-        *slash = '\0';
-    if (*set)
-        snprintf(path, size, "%s", set);
-    else
-        snprintf(path, size, "%s/winestore-image", program);
+    app->processor = order_processor_new(&options);
 }
 
 static int open_image(struct app *app, struct error *error)
 {
-    char worker[PATH_MAX * 2];
-    find_image_worker(app, worker, sizeof(worker));
-    const struct image_options options = {
+    const struct image_service_options options = {
         .queue = app->engines.images,
         .blob = app->engines.blob,
         .product = app->upstreams.product,
         .metrics = app->engines.metrics,
-        .worker = worker,
+        .worker = config_text(app->config, "image.worker"),
     };
     return image_service_new(&app->image, &options, error);
 }
@@ -191,8 +171,8 @@ int services_open(struct app *app, struct error *error)
     if (rc == 0)
         rc = open_recommendation(app, error);
     if (rc == 0)
-        rc = open_processor(app, error);
-    if (rc == 0)
+        open_processor(app);
+    if (rc == 0 && app->options.serve)
         rc = open_image(app, error);
     if (rc == 0)
         rc = relay_start(app->engines.relay, error);
@@ -275,10 +255,10 @@ void services_stop(struct app *app)
     struct error error = {0};
     bool clean = false;
     uint64_t position = 0;
-    if (app->processor)
-        order_processor_stop(app->processor, CONSUMER_STOP_MS);
+    if (app->processor && order_processor_stop(app->processor, CONSUMER_STOP_MS, &error) < 0)
+        log_write(LOG_WARN, "order_processor", NULL, "%s", error.message);
     if (app->image)
-        image_service_stop(app->image, CONSUMER_STOP_MS);
+        image_service_stop(app->image);
     if (app->notification)
         notification_service_stop(app->notification, CONSUMER_STOP_MS);
     if (app->consumer)

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define VISIBILITY_MS 60000
+
 struct opening {
     struct engines *engines;
     const struct config *config;
@@ -108,7 +110,9 @@ static int open_payment(struct opening *opening)
 static int open_queue(struct opening *opening, const char *name, struct queue **queue)
 {
     struct engines *engines = opening->engines;
-    const struct queue_options options = {.timers = engines->timers};
+    /* A picture may take its worker twenty seconds. */
+    const struct queue_options options = {
+        .timers = engines->timers, .visibility_ms = VISIBILITY_MS};
     if (engines->queue_file)
         return queue_sqlite_open(queue, engines->queue_file, name, &options, opening->error);
     *queue = queue_memory_new(name, &options);

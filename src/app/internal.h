@@ -6,7 +6,7 @@
 #include "data_dir.h"
 #include "engines.h"
 #include "gateway.h"
-#include "image/image.h"
+#include "image/image_service.h"
 #include "notification/notification.h"
 #include "order/order.h"
 #include "order_processor/order_processor.h"
