@@ -40,14 +40,24 @@ static bool is_database(const char *path)
     return !strchr(path, '/') && text_ends_with(path, ".db");
 }
 
+static int join(char out[PATH_MAX], const char *folder, const char *name, struct error *error)
+{
+    int length = snprintf(out, PATH_MAX, "%s/%s", folder, name);
+    if (length < 0 || length >= PATH_MAX)
+        return error_set(
+            error, ERROR_INVALID, NULL, "target", "a path below %.200s is too long", folder);
+    return 0;
+}
+
 /* ---- the manifest ---- */
 
 static int note_file(struct job *job, const char *path, struct error *error)
 {
     char full[PATH_MAX], hash[SECURE_SHA256_HEX_SIZE];
     int64_t bytes;
-    snprintf(full, sizeof(full), "%s/%s", job->target, path);
-    int rc = file_hash(full, hash, &bytes, error);
+    int rc = join(full, job->target, path, error);
+    if (rc == 0)
+        rc = file_hash(full, hash, &bytes, error);
     if (rc < 0)
         return rc;
     json_array_append_new(job->files,
@@ -60,7 +70,8 @@ static int note_file(struct job *job, const char *path, struct error *error)
 static int write_manifest(struct job *job, struct error *error)
 {
     char path[PATH_MAX], now[CLOCK_TEXT_SIZE];
-    snprintf(path, sizeof(path), "%s/manifest.json", job->target);
+    if (join(path, job->target, "manifest.json", error) < 0)
+        return ERROR_INVALID;
     CLEANUP_JSON json_t *manifest = json_pack("{s:s, s:i, s:s, s:O}", "format", "winestore-backup",
         "version", 1, "created_at", clock_format(clock_now_ms(), now), "files", job->files);
     if (json_dump_file(manifest, path, JSON_INDENT(1)) < 0)
@@ -73,8 +84,8 @@ static int write_manifest(struct job *job, struct error *error)
 static int copy_one(struct job *job, const char *from_root, const char *path, struct error *error)
 {
     char from[PATH_MAX], to[PATH_MAX];
-    snprintf(from, sizeof(from), "%s/%s", from_root, path);
-    snprintf(to, sizeof(to), "%s/%s", job->target, path);
+    if (join(from, from_root, path, error) < 0 || join(to, job->target, path, error) < 0)
+        return ERROR_INVALID;
     char *slash = strrchr(to, '/');
     *slash = '\0';
     int rc = directory_make(to, error);
@@ -102,8 +113,9 @@ static int visit(void *ctx, const char *path, struct error *error)
 static int open_snapshot(struct job *job, size_t i, struct error *error)
 {
     char path[PATH_MAX];
-    snprintf(path, sizeof(path), "%s/%s", job->data, job->databases[i].path);
     sqlite3 **handle = &job->databases[i].snapshot;
+    if (join(path, job->data, job->databases[i].path, error) < 0)
+        return ERROR_INVALID;
     if (sqlite3_open_v2(path, handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
             SQLITE_OK ||
         sqlite3_db_config(*handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL) != SQLITE_OK ||
@@ -119,7 +131,8 @@ static int open_snapshot(struct job *job, size_t i, struct error *error)
 static int copy_database(struct job *job, size_t i, struct error *error)
 {
     char path[PATH_MAX];
-    snprintf(path, sizeof(path), "%s/%s", job->target, job->databases[i].path);
+    if (join(path, job->target, job->databases[i].path, error) < 0)
+        return ERROR_INVALID;
     sqlite3 *copy = NULL;
     int rc = 0;
     if (sqlite3_open(path, &copy) != SQLITE_OK)
@@ -157,7 +170,8 @@ int backup_write(
     if (access(target, F_OK) == 0)
         return error_set(error, ERROR_CONFLICT, NULL, "target",
             "%s exists already; choose a new directory", target);
-    snprintf(partial, sizeof(partial), "%s.partial", target);
+    if (snprintf(partial, sizeof(partial), "%s.partial", target) >= PATH_MAX)
+        return error_set(error, ERROR_INVALID, NULL, "target", "the path is too long");
     struct job *job = calloc(1, sizeof(*job));
     if (!job)
         abort();
@@ -191,7 +205,8 @@ static int read_manifest(const char *backup, json_t **out, struct error *error)
 {
     char path[PATH_MAX];
     json_error_t problem;
-    snprintf(path, sizeof(path), "%s/manifest.json", backup);
+    if (join(path, backup, "manifest.json", error) < 0)
+        return ERROR_INVALID;
     json_t *manifest = json_load_file(path, JSON_REJECT_DUPLICATES, &problem);
     if (!manifest)
         return error_set(
@@ -214,7 +229,7 @@ static bool is_safe(const char *path)
 static int restore_file(struct job *job, const json_t *entry, struct error *error)
 {
     const char *path = json_text_or(entry, "path", "");
-    char full[PATH_MAX * 2], hash[SECURE_SHA256_HEX_SIZE];
+    char full[PATH_MAX], hash[SECURE_SHA256_HEX_SIZE];
     int64_t bytes;
     if (!is_safe(path))
         return error_set(
@@ -222,8 +237,9 @@ static int restore_file(struct job *job, const json_t *entry, struct error *erro
     int rc = copy_one(job, job->data, path, error);
     if (rc < 0)
         return rc;
-    snprintf(full, sizeof(full), "%s/%s", job->target, path);
-    rc = file_hash(full, hash, &bytes, error);
+    rc = join(full, job->target, path, error);
+    if (rc == 0)
+        rc = file_hash(full, hash, &bytes, error);
     if (rc == 0 && strcmp(hash, json_text_or(entry, "sha256", "")) != 0)
         rc = error_set(error, ERROR_INVALID, NULL, "backup",
             "%s/%s is not the file that was backed up; take another backup", job->data, path);
@@ -243,7 +259,8 @@ int backup_restore(
     int rc = read_manifest(backup, &manifest, error);
     if (rc < 0)
         return rc;
-    snprintf(partial, sizeof(partial), "%s.partial", data);
+    if (snprintf(partial, sizeof(partial), "%s.partial", data) >= PATH_MAX)
+        return error_set(error, ERROR_INVALID, NULL, "data", "the path is too long");
     struct job job = {.data = backup, .target = partial};
     rc = directory_remove(partial, error);
     if (rc == 0)
