@@ -95,7 +95,7 @@ void *notification_run(void *ctx)
     struct notification_service *service = ctx;
     pthread_setname_np(pthread_self(), "mail");
     /* On Linux the nice value is the thread's own: letters yield to shoppers. */
-    setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 10);
+    setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 19);
     for (;;) {
         struct arena *arena = arena_new();
         struct batch *batch = arena_new_struct(arena, struct batch);
