@@ -128,7 +128,7 @@ void route_told(void *ctx, struct exchange *exchange)
     reply_accepted(exchange, 202, (int)count);
 }
 
-void route_ready(void *ctx, struct exchange *exchange)
+void recommendation_route_ready(void *ctx, struct exchange *exchange)
 {
     struct buffer body = BUFFER_INIT;
     bool ready = recommendation_service_ready(ctx);

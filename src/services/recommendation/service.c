@@ -15,7 +15,7 @@ static const struct route routes[] = {
     {HTTP_POST, "/api/v1/events", route_events},
     {HTTP_GET, "/api/v1/admin/analytics/dashboard", route_dashboard},
     {HTTP_POST, "/internal/recommendation/events", route_told},
-    {HTTP_GET, "/internal/ready", route_ready},
+    {HTTP_GET, "/internal/ready", recommendation_route_ready},
     {0},
 };
 

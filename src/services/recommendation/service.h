@@ -42,7 +42,7 @@ void route_similar(void *service, struct exchange *exchange);
 void route_recommendations(void *service, struct exchange *exchange);
 void route_dashboard(void *service, struct exchange *exchange);
 void route_told(void *service, struct exchange *exchange);
-void route_ready(void *service, struct exchange *exchange);
+void recommendation_route_ready(void *service, struct exchange *exchange);
 
 /* Learns that something came; any thread. */
 void service_changed(struct recommendation_service *service);
