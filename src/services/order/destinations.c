@@ -237,6 +237,11 @@ static int read_rows(struct reading *reading, FILE *file, struct error *error)
         if (rc < 0)
             break;
     }
+    if (rc == ERROR_INVALID && !strstr(error->message, reading->path)) {
+        struct error broken = *error;
+        error_set(error, ERROR_INVALID, NULL, NULL, "%s, line %lld: %.200s", reading->path,
+            (long long)row.line, broken.message);
+    }
     csv_reader_free(reader);
     if (rc == 0 && reading->table->count == 0)
         rc = error_set(error, ERROR_INVALID, NULL, NULL, "%s holds no destination", reading->path);
