@@ -21,8 +21,8 @@
  * position 0.
  *
  * Threads: everything but open and close, from any thread. Readers run side by side; stock and
- * ratings change without stopping them; a put holds them up for microseconds. Writers queue up
- * behind one another.
+ * ratings change without stopping them; a put holds them up for some microseconds a document.
+ * Writers queue up behind one another.
  *
  * Ownership: documents are copied. Results lie in the caller's arena, except facet values, which
  * are borrowed from the search and live until search_close.
@@ -100,7 +100,7 @@ struct search_document {
     double rating_sum; /* stars, in halves */
     int rating_count;
     int64_t created_seq;
-    uint64_t version; /* a put with a lower version than the index holds is ignored */
+    uint64_t version; /* rises with each change of the document; 0: not known */
 };
 
 struct search_filter {
@@ -179,7 +179,9 @@ int search_suggest(struct search *search, struct arena *arena, const char *typed
     struct search_suggestions *result, struct error *error);
 
 /* Adds or replaces documents. All are checked before the first is put. Found by queries when this
- * returns; on disk at the latest after a clean close. */
+ * returns; on disk at the latest after a clean close. A document older than the one in the index is
+ * passed over; one of the same version (other than 0) leaves stock and rating as they are, because
+ * they may have been set since it was read. */
 int search_put(struct search *search, const struct search_document *documents, size_t count,
     struct error *error);
 
