@@ -379,6 +379,83 @@ static void many_values_are_cut(void **state)
     assert_int_equal(result.facets[SEARCH_REGION][0].count, 2);
 }
 
+static bool passes(
+    const struct search_document *d, const struct search_query *query, enum search_facet without)
+{
+    const struct search_filter *type = &query->filters[SEARCH_TYPE];
+    const struct search_filter *grape = &query->filters[SEARCH_GRAPE];
+    if (type->count && without != SEARCH_TYPE && strcmp(type->values[0], d->type) != 0)
+        return false;
+    bool has = !grape->count || without == SEARCH_GRAPE;
+    for (size_t i = 0; i < grape->count; i++) {
+        for (size_t j = 0; j < d->grape_count; j++)
+            has = has || strcmp(grape->values[i], d->grapes[j]) == 0;
+    }
+    return has && d->price >= query->min_price && d->price <= query->max_price &&
+           (!query->in_stock || d->available > 0);
+}
+
+static bool has_value(const struct search_document *d, enum search_facet facet, const char *value)
+{
+    if (facet == SEARCH_TYPE || facet == SEARCH_COUNTRY)
+        return strcmp(facet == SEARCH_TYPE ? d->type : d->country, value) == 0;
+    const char *const *list = facet == SEARCH_GRAPE ? d->grapes : d->pairings;
+    size_t count = facet == SEARCH_GRAPE ? d->grape_count : d->pairing_count;
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(list[i], value) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Groups that pass, counted one by one; wines of a group lie side by side. */
+static uint32_t count_slowly(const struct wines *wines, const struct search_query *query,
+    enum search_facet facet, const char *value)
+{
+    uint32_t count = 0;
+    const char *last = "";
+    for (size_t i = 0; i < wines->count; i++) {
+        const struct search_document *d = &wines->documents[i];
+        if (strcmp(d->group_id, last) != 0 && passes(d, query, facet) &&
+            (!value || has_value(d, facet, value))) {
+            count++;
+            last = d->group_id;
+        }
+    }
+    return count;
+}
+
+static void counts_are_those_of_counting(void **state)
+{
+    static const enum search_facet facets[] = {
+        SEARCH_TYPE, SEARCH_COUNTRY, SEARCH_GRAPE, SEARCH_PAIRING};
+    struct fixture *f = *state;
+    struct wines wines;
+    wines_make(&wines, 1500);
+    assert_int_equal(search_put(f->search, wines.documents, wines.count, &f->error), 0);
+    for (size_t round = 0; round < 40; round++) {
+        const struct search_document *some = &wines.documents[round * 31];
+        struct search_query query = SEARCH_QUERY_INIT;
+        query.filters[SEARCH_TYPE] = (struct search_filter){&some->type, round % 2};
+        query.filters[SEARCH_GRAPE] =
+            (struct search_filter){some->grapes, round % 3 ? some->grape_count : 0};
+        query.in_stock = round % 5 == 0;
+        query.min_price = round % 4 ? 0 : 2000;
+        query.max_price = round % 7 ? INT64_MAX : 6000;
+        query.sort = (enum search_sort)(round % 6);
+        struct search_result result = run(f, &query);
+        assert_int_equal(result.total, count_slowly(&wines, &query, SEARCH_FACETS, NULL));
+        for (size_t i = 0; i < sizeof(facets) / sizeof(*facets); i++) {
+            for (size_t j = 0; j < result.facet_counts[facets[i]]; j++) {
+                const struct search_value *value = &result.facets[facets[i]][j];
+                assert_int_equal(
+                    value->count, count_slowly(&wines, &query, facets[i], value->value));
+            }
+        }
+    }
+    wines_free(&wines);
+}
+
 /* ---- paging ---- */
 
 static void pages_hold_every_group_once(void **state)
@@ -1018,6 +1095,7 @@ int main(void)
         EACH(vintages_prices_and_stock_filter),
         EACH(facets_are_ordered),
         EACH(many_values_are_cut),
+        EACH(counts_are_those_of_counting),
         EACH(pages_hold_every_group_once),
         EACH(paging_is_stable_while_stock_changes),
         EACH(broken_cursors_are_refused),
