@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DAMPING 2.0 /* occurrences that nothing is known about */
+#define DAMPING 2.0     /* occurrences that nothing is known about */
+#define RARITY 0.4      /* 0: the neighbours bought most; 0.5: cosine; found with X-Wines */
+#define CONFIDENCE 10.0 /* occurrences after which half of what is said is believed */
 
 static void *zeroed(size_t count, size_t size)
 {
@@ -113,6 +115,28 @@ static void together_free(struct scorer *base)
 static const struct scorer_ops together_ops = {
     .neighbours = together_neighbours, .score = scorer_score_by_neighbours, .free = together_free};
 
+static void add_neighbour(struct together *together, const struct pair *pair, uint32_t wine,
+    uint32_t other, const double *occurrences, double scale)
+{
+    double own = pow(occurrences[wine] / scale + DAMPING, 1 - RARITY);
+    double others = pow(occurrences[other] / scale + DAMPING, RARITY);
+    together->neighbours[together->first[wine] + together->counts[wine]++] =
+        (struct scored){.wine = other, .score = (float)(pair->weight / scale / (own * others))};
+}
+
+/* The nearest counts as much as the wine is known: so that the little that two strangers bought
+ * does not drown what the documents say, and much does. */
+static void finish_list(struct together *together, size_t wine, double occurrences)
+{
+    struct scored *list = together->neighbours + together->first[wine];
+    size_t count = scored_select(list, together->counts[wine], TOGETHER_NEIGHBOURS);
+    double top = count ? (double)list[0].score : 0;
+    double factor = top > 0 ? occurrences / (occurrences + CONFIDENCE) / top : 0;
+    for (size_t i = 0; i < count; i++)
+        list[i].score *= (float)factor;
+    together->counts[wine] = (uint32_t)count;
+}
+
 struct scorer *together_new(const struct pair *pairs, size_t pair_count, const double *occurrences,
     size_t wine_count, double scale)
 {
@@ -130,17 +154,10 @@ struct scorer *together_new(const struct pair *pairs, size_t pair_count, const d
         together->first[i + 1] += together->first[i];
     together->neighbours = zeroed(together->first[wine_count], sizeof(*together->neighbours));
     for (size_t i = 0; i < pair_count; i++) {
-        uint32_t a = pairs[i].a, b = pairs[i].b;
-        double often =
-            sqrt((occurrences[a] / scale + DAMPING) * (occurrences[b] / scale + DAMPING));
-        float score = (float)fmin(1, pairs[i].weight / scale / often);
-        together->neighbours[together->first[a] + together->counts[a]++] =
-            (struct scored){.wine = b, .score = score};
-        together->neighbours[together->first[b] + together->counts[b]++] =
-            (struct scored){.wine = a, .score = score};
+        add_neighbour(together, &pairs[i], pairs[i].a, pairs[i].b, occurrences, scale);
+        add_neighbour(together, &pairs[i], pairs[i].b, pairs[i].a, occurrences, scale);
     }
     for (size_t i = 0; i < wine_count; i++)
-        together->counts[i] = (uint32_t)scored_select(
-            together->neighbours + together->first[i], together->counts[i], TOGETHER_NEIGHBOURS);
+        finish_list(together, i, occurrences[i] / scale);
     return &together->base;
 }

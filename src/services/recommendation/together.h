@@ -1,7 +1,7 @@
 /*
- * Together: wines that the same shoppers buy or look at. Counts of pairs fade with a half-life; the
- * score of two is their count over the root of how often each occurs, damped so that a single
- * purchase proves little.
+ * Together: wines that the same shoppers buy or look at. Counts of pairs fade with a half-life; a
+ * wine's neighbours are those with the most pairs for how often they occur at all, and their scores
+ * grow to 1 with how often the wine itself occurs.
  */
 #ifndef RECOMMENDATION_TOGETHER_H
 #define RECOMMENDATION_TOGETHER_H
