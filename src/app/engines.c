@@ -1,6 +1,7 @@
 #include "engines.h"
 
 #include "log.h"
+#include "notification/notification.h"
 #include "notification/notification_store.h"
 #include "search_engines.h"
 #include "sqlite_db.h"
@@ -111,8 +112,11 @@ static int open_queue(struct opening *opening, const char *name, struct queue **
 {
     struct engines *engines = opening->engines;
     /* A picture may take its worker twenty seconds. */
-    const struct queue_options options = {
-        .timers = engines->timers, .visibility_ms = VISIBILITY_MS};
+    struct queue_options options = {.timers = engines->timers, .visibility_ms = VISIBILITY_MS};
+    if (strcmp(name, "mail") == 0) {
+        options.visibility_ms = NOTIFICATION_VISIBILITY_MS;
+        options.max_receives = NOTIFICATION_ATTEMPTS;
+    }
     if (engines->queue_file)
         return queue_sqlite_open(queue, engines->queue_file, name, &options, opening->error);
     *queue = queue_memory_new(name, &options);

@@ -53,9 +53,16 @@ int http_query_int(const struct exchange *exchange, const char *name, int64_t lo
     int64_t *value, struct error *error)
 {
     const char *text = http_query(exchange, name);
-    if (text && text_to_int(text, low, high, value) < 0)
-        return error_set(error, ERROR_INVALID, "malformed_query", name,
-            "must be a whole number from %lld to %lld", (long long)low, (long long)high);
+    int64_t number;
+    if (!text)
+        return 0;
+    if (text_to_int(text, INT64_MIN, INT64_MAX, &number) < 0)
+        return error_set(
+            error, ERROR_INVALID, "malformed_parameter", name, "must be a whole number");
+    if (number < low || number > high)
+        return error_set(error, ERROR_INVALID, NULL, name, "must be from %lld to %lld",
+            (long long)low, (long long)high);
+    *value = number;
     return 0;
 }
 
@@ -66,7 +73,8 @@ int http_query_bool(
     if (!text)
         return 0;
     if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
-        return error_set(error, ERROR_INVALID, "malformed_query", name, "must be true or false");
+        return error_set(
+            error, ERROR_INVALID, "malformed_parameter", name, "must be true or false");
     *value = *text == 't';
     return 0;
 }
@@ -80,14 +88,14 @@ int http_parse_query(
         const char *name_end = equals ? equals : end;
         if (end > raw) {
             if (request->query_count == HTTP_MAX_QUERY)
-                return error_set(error, ERROR_INVALID, "malformed_query", NULL,
+                return error_set(error, ERROR_INVALID, "malformed_parameter", NULL,
                     "at most %d query parameters", HTTP_MAX_QUERY);
             struct http_pair *pair = &request->query[request->query_count++];
             pair->name = url_decode(arena, raw, (size_t)(name_end - raw), true);
             pair->value =
                 equals ? url_decode(arena, equals + 1, (size_t)(end - equals - 1), true) : "";
             if (!pair->name || !pair->value)
-                return error_set(error, ERROR_INVALID, "malformed_query", pair->name,
+                return error_set(error, ERROR_INVALID, "malformed_parameter", pair->name,
                     "the query is not percent-encoded UTF-8 text");
         }
         raw = *end ? end + 1 : end;

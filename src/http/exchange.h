@@ -120,7 +120,8 @@ size_t http_query_all(
     const struct exchange *exchange, const char *name, const char **values, size_t max);
 
 /* Optional integer and boolean ("true"/"false") parameters: absent leaves `*value` alone.
- * ERROR_INVALID names the parameter. */
+ * ERROR_INVALID names the parameter; the reason is "malformed_parameter" (400) when it cannot be
+ * read, and none (422) when it is out of bounds. */
 int http_query_int(const struct exchange *exchange, const char *name, int64_t low, int64_t high,
     int64_t *value, struct error *error);
 int http_query_bool(

@@ -337,9 +337,10 @@ static void lists_refuse_what_they_must(void **state)
     json_decref(call("/api/v1/me/notifications", ROLE_NONE, 401));
     json_decref(call("/api/v1/admin/notifications", ROLE_NONE, 401));
     json_decref(call("/api/v1/admin/notifications", ROLE_CUSTOMER, 403));
-    json_decref(call("/api/v1/me/notifications?limit=0", ROLE_CUSTOMER, 400));
+    json_decref(call("/api/v1/me/notifications?limit=0", ROLE_CUSTOMER, 422));
+    json_decref(call("/api/v1/me/notifications?limit=x", ROLE_CUSTOMER, 400));
     json_decref(call("/api/v1/me/notifications?cursor=x", ROLE_CUSTOMER, 400));
-    json_decref(call("/api/v1/admin/notifications?status=x", ROLE_ADMIN, 400));
+    json_decref(call("/api/v1/admin/notifications?status=x", ROLE_ADMIN, 422));
 }
 
 int main(void)

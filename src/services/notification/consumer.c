@@ -3,11 +3,14 @@
 #include "service.h"
 
 #include "arena.h"
+#include "clock.h"
 #include "log.h"
 
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#define BATCH_MS 500
 
 struct batch {
     struct notification_service *service;
@@ -17,30 +20,36 @@ struct batch {
     struct notification_row rows[MAX_BATCH];
 };
 
+/* Deliveries that waited too long come again and do not count as out any more, so that a slow mail
+ * server can fill the ring. */
 void notification_receive(void *ctx, struct queue_delivery *delivery)
 {
     struct notification_service *service = ctx;
     pthread_mutex_lock(&service->lock);
-    service->waiting[(service->first + service->count++) % MAX_IN_FLIGHT] = delivery;
+    bool room = service->count < MAX_WAITING;
+    if (room)
+        service->waiting[(service->first + service->count++) % MAX_WAITING] = delivery;
     pthread_cond_signal(&service->changed);
     pthread_mutex_unlock(&service->lock);
+    if (!room)
+        queue_nack(service->queue, delivery, 5000, "too many letters wait");
 }
 
-/* Waits for deliveries; false when the service stops. */
-static bool take_batch(struct notification_service *service, struct batch *batch)
+/* The next delivery; NULL when there is none (with `wait`: when the service stops). */
+static struct queue_delivery *take(struct notification_service *service, bool wait)
 {
+    struct queue_delivery *delivery = NULL;
     pthread_mutex_lock(&service->lock);
-    while (service->count == 0 && !service->stopping)
+    while (wait && service->count == 0 && !service->stopping)
         pthread_cond_wait(&service->changed, &service->lock);
-    bool going = !service->stopping;
-    while (going && service->count > 0 && batch->count < MAX_BATCH) {
-        batch->outcomes[batch->count++].delivery = service->waiting[service->first];
-        service->first = (service->first + 1) % MAX_IN_FLIGHT;
+    if (service->count > 0 && !service->stopping) {
+        delivery = service->waiting[service->first];
+        service->first = (service->first + 1) % MAX_WAITING;
         service->count--;
+        service->batches += wait;
     }
-    service->batches += going;
     pthread_mutex_unlock(&service->lock);
-    return going;
+    return delivery;
 }
 
 static void settle(struct notification_service *service, const struct letter_outcome *outcome)
@@ -75,13 +84,20 @@ static void batch_recorded(void *ctx, int rc, const struct error *error)
     pthread_mutex_unlock(&service->lock);
 }
 
-static void deliver_batch(struct batch *batch)
+/* The batch ends when nothing waits, when it is full, and when it has taken long: what went out is
+ * recorded soon. */
+static void deliver_batch(struct batch *batch, struct queue_delivery *delivery)
 {
     struct notification_service *service = batch->service;
-    for (size_t i = 0; i < batch->count; i++) {
-        letter_deliver(service, batch->arena, &batch->outcomes[i]);
-        if (batch->outcomes[i].has_row)
-            batch->rows[batch->row_count++] = batch->outcomes[i].row;
+    int64_t end = clock_monotonic_ms() + BATCH_MS;
+    while (delivery) {
+        struct letter_outcome *outcome = &batch->outcomes[batch->count++];
+        outcome->delivery = delivery;
+        letter_deliver(service, batch->arena, outcome);
+        if (outcome->has_row)
+            batch->rows[batch->row_count++] = outcome->row;
+        bool more = batch->count < MAX_BATCH && clock_monotonic_ms() < end;
+        delivery = more ? take(service, /* wait= */ false) : NULL;
     }
     if (batch->row_count > 0)
         notification_store_record(
@@ -96,15 +112,13 @@ void *notification_run(void *ctx)
     pthread_setname_np(pthread_self(), "mail");
     /* On Linux the nice value is the thread's own: letters yield to shoppers. */
     setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 19);
-    for (;;) {
+    struct queue_delivery *delivery;
+    while ((delivery = take(service, /* wait= */ true))) {
         struct arena *arena = arena_new();
         struct batch *batch = arena_new_struct(arena, struct batch);
         batch->service = service;
         batch->arena = arena;
-        if (!take_batch(service, batch)) {
-            arena_free(arena);
-            return NULL;
-        }
-        deliver_batch(batch);
+        deliver_batch(batch, delivery);
     }
+    return NULL;
 }

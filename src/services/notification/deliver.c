@@ -158,6 +158,25 @@ static bool ask_facts(struct letter_work *work)
     return !(needs & NEEDS_RESET_TOKEN) || ask_token(work, "reset");
 }
 
+/* ---- once ---- */
+
+static void remember(struct notification_service *service, const char *id)
+{
+    memcpy(service->recent[service->next_recent], id, ID_SIZE);
+    service->next_recent = (service->next_recent + 1) % MAX_RECENT;
+}
+
+/* 1 if the letter went out already, 0 if not, or a negative code. */
+static int went_out(struct notification_service *service, const char *id)
+{
+    struct error error = {0};
+    for (size_t i = 0; i < MAX_RECENT; i++) {
+        if (memcmp(service->recent[i], id, ID_SIZE) == 0)
+            return 1;
+    }
+    return notification_store_sent(service->store, id, &error);
+}
+
 /* ---- writing and sending ---- */
 
 static int send(struct letter_work *work, struct error *error)
@@ -200,6 +219,7 @@ static void write_and_send(struct letter_work *work)
     outcome->row.subject = arena_strdup(work->arena, letter->subject.data);
     int rc = send(work, &error);
     if (rc == 0) {
+        remember(work->service, outcome->row.id);
         increment(work->service->sent);
         outcome->ack = true;
         outcome->has_row = true;
@@ -251,9 +271,8 @@ void letter_deliver(
     struct notification_service *service, struct arena *arena, struct letter_outcome *outcome)
 {
     struct letter_work work = {.service = service, .arena = arena, .outcome = outcome};
-    struct error error = {0};
     if (read_message(&work)) {
-        int sent = notification_store_sent(service->store, outcome->row.id, &error);
+        int sent = went_out(service, outcome->row.id);
         if (sent > 0)
             drop(outcome);
         else if (sent < 0)

@@ -23,6 +23,11 @@
 
 struct notification_service;
 
+/* What the `mail` queue is to be opened with: some 25 minutes of attempts, and time to send what
+ * is out through a slow server. */
+#define NOTIFICATION_ATTEMPTS 12
+#define NOTIFICATION_VISIBILITY_MS ((int64_t)60 * 1000)
+
 struct notification_options {
     struct notification_store *store; /* these outlive the service */
     struct queue *queue;              /* "mail" */
@@ -32,7 +37,7 @@ struct notification_options {
     const char *public_url;   /* "https://shop.example", for links; copied, as the rest */
     const char *shop_name;    /* "Cellar & Vine" */
     const char *from_address; /* its domain is that of the Message-IDs */
-    int max_attempts;         /* 0: 8; then the message goes to the dead letters */
+    int max_attempts;         /* 0: NOTIFICATION_ATTEMPTS; then the message is a dead letter */
 };
 
 /* ERROR_INVALID when the sender's address is none. */

@@ -96,8 +96,7 @@ static void start_list(struct notification_service *service, struct exchange *ex
             &error, ERROR_INVALID, "malformed_parameter", "cursor", "is not a cursor of this list");
     const char *status = office ? http_query(exchange, "status") : NULL;
     if (rc == 0 && status && (flow->query.status = notification_status_parse(status)) < 0)
-        rc = error_set(&error, ERROR_INVALID, "malformed_parameter", "status",
-            "must be queued, sent or failed");
+        rc = error_set(&error, ERROR_INVALID, NULL, "status", "must be queued, sent or failed");
     if (rc < 0)
         http_fail(exchange, &error);
     else

@@ -52,7 +52,7 @@ int notification_service_new(struct notification_service **out,
     service->user = options->user;
     service->order = options->order;
     service->product = options->product;
-    service->max_attempts = options->max_attempts ? options->max_attempts : 8;
+    service->max_attempts = options->max_attempts ? options->max_attempts : NOTIFICATION_ATTEMPTS;
     service->from_address = copy(options->from_address);
     service->domain = strchr(service->from_address, '@') + 1;
     char *url = copy(options->public_url);
@@ -102,7 +102,7 @@ void notification_service_stop(struct notification_service *service, int64_t tim
         pthread_cond_wait(&service->changed, &service->lock);
     while (service->count > 0) {
         struct queue_delivery *delivery = service->waiting[service->first];
-        service->first = (service->first + 1) % MAX_IN_FLIGHT;
+        service->first = (service->first + 1) % MAX_WAITING;
         service->count--;
         queue_nack(service->queue, delivery, 0, "the store stopped");
     }

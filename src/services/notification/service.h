@@ -7,8 +7,10 @@
 
 #include <pthread.h>
 
-#define MAX_IN_FLIGHT 512
+#define MAX_IN_FLIGHT 256
+#define MAX_WAITING (4 * MAX_IN_FLIGHT)
 #define MAX_BATCH 64
+#define MAX_RECENT 256
 
 struct notification_service {
     struct notification_store *store;
@@ -21,13 +23,17 @@ struct notification_service {
     const char *domain; /* within from_address */
     int max_attempts;
     struct counter *sent, *failed, *retried; /* NULL without metrics */
-    struct letter letter;                    /* the thread's */
+    struct letter letter;                    /* the thread's, as what follows */
+
+    /* Letters that went out a moment ago, whose record may not be readable yet. */
+    char recent[MAX_RECENT][ID_SIZE];
+    size_t next_recent;
 
     pthread_t thread;
     bool started;
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t changed;
-    struct queue_delivery *waiting[MAX_IN_FLIGHT]; /* a ring: the queue hands out no more */
+    struct queue_delivery *waiting[MAX_WAITING]; /* a ring */
     size_t first, count;
     int batches; /* whose record is under way */
     bool stopping;
