@@ -2,17 +2,26 @@
 
 #include "sqlite_internal.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MAX_WAITING 16384
 #define MAX_BATCH 256
 #define CHECKPOINT_PAGES 4000
+#define CHECKPOINT_IDLE_S 1
+/* Where the last commit carried several jobs, more are on their way: a moment's wait lets one sync
+ * and one write of each page serve them all. A lone write never waits. */
+#define GATHER_FROM 3
+#define GATHER_US 200
+/* Files grow in steps, so that readers seldom have to map them anew. */
+#define GROWTH_BYTES (1 << 20)
 
 struct sqlite_db {
     char *path;
@@ -23,7 +32,8 @@ struct sqlite_db {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     struct sqlite_job *first, **last;
-    bool stopping;
+    bool stopping, checkpointed;
+    int64_t last_batch;
     bool scrub; /* the writer thread's: the log is to be emptied */
     struct sqlite_db_stats stats;
     void (*on_commit)(void *);
@@ -141,6 +151,29 @@ static void finish_batch(struct sqlite_db *db, struct sqlite_job *batch, bool co
     }
 }
 
+/* With the lock held. True when there is something to do; false when nothing came for a while. */
+static bool wait_for_jobs(struct sqlite_db *db)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += CHECKPOINT_IDLE_S;
+    while (!db->first && !db->stopping) {
+        if (db->checkpointed)
+            pthread_cond_wait(&db->wake, &db->lock);
+        else if (pthread_cond_timedwait(&db->wake, &db->lock, &until) == ETIMEDOUT)
+            return false;
+    }
+    return true;
+}
+
+/* Pages in the log are read by a system call, pages in the file through the map: while nothing is
+ * written, the log is moved into the file. */
+static void checkpoint(struct sqlite_db *db)
+{
+    sqlite3_wal_checkpoint_v2(db->writer->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    db->checkpointed = true;
+}
+
 static void *write_loop(void *argument)
 {
     struct sqlite_db *db = argument;
@@ -150,15 +183,26 @@ static void *write_loop(void *argument)
         setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), db->background);
     pthread_mutex_lock(&db->lock);
     for (;;) {
-        while (!db->first && !db->stopping)
-            pthread_cond_wait(&db->wake, &db->lock);
+        if (!wait_for_jobs(db)) {
+            pthread_mutex_unlock(&db->lock);
+            checkpoint(db);
+            pthread_mutex_lock(&db->lock);
+            continue;
+        }
         if (!db->first)
             break;
+        db->checkpointed = false;
+        if (db->last_batch >= GATHER_FROM) {
+            pthread_mutex_unlock(&db->lock);
+            usleep(GATHER_US);
+            pthread_mutex_lock(&db->lock);
+        }
         struct sqlite_job *batch = take_batch(db);
         pthread_mutex_unlock(&db->lock);
         int64_t jobs = 0;
         for (struct sqlite_job *job = batch; job; job = job->next)
             jobs++;
+        db->last_batch = jobs;
         pthread_rwlock_rdlock(&commit_gate);
         bool committed = commit_batch(db->writer, batch);
         pthread_rwlock_unlock(&commit_gate);
@@ -318,6 +362,8 @@ static int prepare_writer(
 {
     char checkpoint[64];
     snprintf(checkpoint, sizeof(checkpoint), "PRAGMA wal_autocheckpoint=%d", CHECKPOINT_PAGES);
+    int chunk = GROWTH_BYTES;
+    sqlite3_file_control(db->writer->handle, "main", SQLITE_FCNTL_CHUNK_SIZE, &chunk);
     int rc = sqlite_script(db->writer,
         "PRAGMA journal_mode=WAL; PRAGMA foreign_keys=ON; PRAGMA mmap_size=1073741824;"
         " PRAGMA cache_size=-4096; PRAGMA journal_size_limit=67108864;",
@@ -353,7 +399,11 @@ int sqlite_db_open(struct sqlite_db **out, const char *path, const struct sqlite
     db->background = options->background;
     db->last = &db->first;
     pthread_mutex_init(&db->lock, NULL);
-    pthread_cond_init(&db->wake, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&db->wake, &attributes);
+    pthread_condattr_destroy(&attributes);
     pthread_key_create(&db->reader_key, NULL);
     db->writer = sqlite_conn_open(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, error);
     int rc = db->writer ? prepare_writer(db, options, error) : ERROR_UNAVAILABLE;
