@@ -42,7 +42,8 @@ static const char order_json[] =
     "\"totals\":{\"subtotal\":132900,\"shipping\":1500,\"tax\":935,\"total\":135335,"
     "\"currency\":\"USD\"},\"charges\":[{\"kind\":\"shipping\",\"label\":\"2 bottles to "
     "California\",\"amount\":1500},{\"kind\":\"tax\",\"label\":\"Sales tax 7.25 %\","
-    "\"amount\":935}],\"shipping_address\":{\"name\":\"Ada Moreau\",\"line1\":\"12 Valencia "
+    "\"amount\":935},{\"kind\":\"excise\",\"label\":\"Deposit\",\"amount\":50,\"included\":true}],"
+    "\"shipping_address\":{\"name\":\"Ada Moreau\",\"line1\":\"12 Valencia "
     "Street\",\"line2\":null,\"city\":\"San Francisco\",\"region\":\"CA\",\"postal_code\":"
     "\"94103\",\"country\":\"US\"},\"user_id\":\"" ADA "\",\"guest_id\":null}";
 
@@ -211,6 +212,7 @@ static void a_confirmation_says_what_was_bought(void **state)
     assert_holds(mail, "Dear Ada,");
     assert_holds(mail, "$1,353.35");
     assert_holds(mail, "Sales tax 7.25 %");
+    assert_holds(mail, "In the total: Deposit, $0.50.");
     assert_holds(mail, "12 Valencia Street");
     assert_holds(mail, "San Francisco, CA 94103");
     assert_holds(mail, "https://shop.example/orders/" ORDER);

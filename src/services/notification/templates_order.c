@@ -66,8 +66,9 @@ static void append_totals(struct letter *letter, const struct letter_facts *fact
         letter, "Bottles", letter_money(json_int_or(totals, "subtotal", 0), currency, amount));
     for (size_t i = 0; i < json_array_size(charges); i++) {
         const json_t *charge = json_array_get(charges, i);
-        letter_table_sum(letter, json_text_or(charge, "label", "Charge"),
-            letter_money(json_int_or(charge, "amount", 0), currency, amount));
+        if (!json_is_true(json_object_get(charge, "included")))
+            letter_table_sum(letter, json_text_or(charge, "label", "Charge"),
+                letter_money(json_int_or(charge, "amount", 0), currency, amount));
     }
     if (json_array_size(charges) == 0) {
         letter_table_sum(
@@ -79,6 +80,22 @@ static void append_totals(struct letter *letter, const struct letter_facts *fact
         letter, "Total", letter_money(json_int_or(totals, "total", 0), currency, amount));
 }
 
+/* A tax that the prices hold already is told, not added. */
+static void append_included(struct letter *letter, const struct letter_facts *facts)
+{
+    const json_t *charges = json_object_get(facts->order, "charges");
+    for (size_t i = 0; i < json_array_size(charges); i++) {
+        const json_t *charge = json_array_get(charges, i);
+        char amount[LETTER_MONEY_SIZE], text[600];
+        if (!json_is_true(json_object_get(charge, "included")))
+            continue;
+        letter_money(json_int_or(charge, "amount", 0), currency_of(facts), amount);
+        snprintf(text, sizeof(text), "In the total: %s, %s.", json_text_or(charge, "label", "Tax"),
+            amount);
+        letter_note(letter, text);
+    }
+}
+
 static void append_order(struct letter *letter, const struct letter_facts *facts)
 {
     letter_title(letter, "What you ordered");
@@ -86,6 +103,7 @@ static void append_order(struct letter *letter, const struct letter_facts *facts
     append_bottles(letter, facts);
     append_totals(letter, facts);
     letter_table_end(letter);
+    append_included(letter, facts);
 }
 
 /* Nothing once the shopper is erased. */
