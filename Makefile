@@ -53,7 +53,7 @@ test-api: build
 	$(PYTEST) tests/api tests/fault
 
 test-web: build
-	cd web && node --test ../tests/web/
+	node --test tests/web/*.test.mjs
 
 bench: build
 	@tools/install-packages bench

@@ -54,11 +54,15 @@ export interface WineList {
   total: number;
   facets: Record<FacetName, FacetValue[]> & { price: { min: number | null; max: number | null } };
   next_cursor: string | null;
+  /** What the search made of a misspelt query, when it found nothing as it was typed. */
+  corrected?: string | null;
 }
 
 export interface Suggestion {
   kind: "wine" | "winery" | "region" | "grape" | "search";
   text: string;
+  /** With kind wine: its winery. */
+  detail?: string | null;
   wine_id?: string;
 }
 

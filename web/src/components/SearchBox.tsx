@@ -171,6 +171,7 @@ export function SearchBox({ big, id }: { big?: boolean; id: string }) {
           >
             <span>
               <Marked text={one.text} typed={text.trim()} />
+              {one.detail && <span class="quiet small"> {one.detail}</span>}
             </span>
             <span class="quiet tiny">{t.find.kinds[one.kind]}</span>
           </li>

@@ -90,6 +90,7 @@ export const en = {
   list: {
     title: "All wines",
     results: (n: number, text: string) => `${text} ${plural(n, "wine", "wines")}`,
+    corrected: (words: string) => `Showing what we found for “${words}”.`,
     forQuery: (query: string) => `“${query}”`,
     filters: "Filters",
     show: (n: number, text: string) => `Show ${text} ${plural(n, "wine", "wines")}`,
