@@ -45,6 +45,8 @@ export function IconButton({
 }
 
 interface FieldProps extends Omit<JSX.IntrinsicElements["input"], "ref"> {
+  /** Id of a datalist. */
+  list?: string;
   label: string;
   hint?: string;
   error?: string | undefined;

@@ -79,6 +79,9 @@ export function navigate(to: string, options: { replace?: boolean; stay?: boolea
   } else if (!options.replace && !options.stay) window.scrollTo(0, 0);
 }
 
+/** The shop and the office are two applications: a link from one to the other asks the server. */
+let ours = (path: string): boolean => !/^\/(api|office)(\/|$)/.test(path);
+
 function onClick(event: MouseEvent): void {
   if (event.defaultPrevented || event.button !== 0) return;
   if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
@@ -87,14 +90,16 @@ function onClick(event: MouseEvent): void {
   const href = link?.getAttribute("href");
   if (!link || !href || link.hasAttribute("target") || link.hasAttribute("download")) return;
   const url = new URL(href, window.location.href);
-  if (url.origin !== window.location.origin || /^\/(api|office)(\/|$)/.test(url.pathname)) return;
+  if (url.origin !== window.location.origin || !ours(url.pathname)) return;
   // A jump within the page stays the browser's own.
   if (url.hash && url.pathname === window.location.pathname && url.search === window.location.search) return;
   event.preventDefault();
   navigate(url.href);
 }
 
-export function startRouter(): void {
+/** `own` says which paths this application answers itself. */
+export function startRouter(own = ours): void {
+  ours = own;
   history.scrollRestoration = "manual";
   if (!(history.state as { key?: string } | null)?.key) {
     history.replaceState({ key: Math.random().toString(36).slice(2, 10) }, "");
