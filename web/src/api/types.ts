@@ -131,6 +131,8 @@ export interface Charge {
   kind: "shipping" | "tax" | "excise";
   label: string;
   amount: number;
+  /** A tax that the prices hold already: told, not added. */
+  included?: boolean;
 }
 export interface Destination {
   country: string;
