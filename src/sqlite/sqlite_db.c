@@ -60,6 +60,8 @@ void sqlite_global_init(void)
 {
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     sqlite3_config(SQLITE_CONFIG_MULTITHREAD);
+    /* The savepoints of a batch outgrow SQLite's 64 KiB and would go to a temporary file each. */
+    sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, -1);
     sqlite3_initialize();
 }
 

@@ -309,7 +309,6 @@ static void test_keys(void **state)
     order_store_place(t.store, &again, t.arena, got_place, NULL);
     assert_int_equal(wait_answer(), 0);
     assert_int_equal(t.outcome, PLACE_DONE);
-    order_store_purge(t.store, later);
     order_store_checkout(t.store, ADA, "key-1", later, t.arena, got_state, NULL);
     assert_int_equal(wait_answer(), 0);
     assert_true(t.state.key_used);

@@ -2,13 +2,9 @@
 
 #include "buffer.h"
 #include "clock.h"
-#include "timer.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#define PURGE_EVERY_MS ((int64_t)3600 * 1000)
-#define FIRST_PURGE_MS ((int64_t)60 * 1000)
 
 static const struct route routes[] = {
     {HTTP_GET, "/api/v1/cart", handle_get_cart},
@@ -32,23 +28,6 @@ static const struct route routes[] = {
     {HTTP_OTHER, NULL, NULL},
 };
 
-static void schedule_purge(struct order_service *service, int64_t delay_ms);
-
-static void purge(void *ctx)
-{
-    struct order_service *service = ctx;
-    order_store_purge(service->options.store, clock_now_ms());
-    schedule_purge(service, PURGE_EVERY_MS);
-}
-
-static void schedule_purge(struct order_service *service, int64_t delay_ms)
-{
-    pthread_mutex_lock(&service->lock);
-    if (!service->stopping)
-        service->purge = timers_after(service->options.timers, delay_ms, purge, service);
-    pthread_mutex_unlock(&service->lock);
-}
-
 int order_service_new(
     struct order_service **out, const struct order_options *options, struct error *error)
 {
@@ -64,8 +43,6 @@ int order_service_new(
     service->shoppers = shoppers_new(options->user, options->keyring);
     service->waiters = waiters_new(options->timers);
     service->router = router_new(routes, service);
-    pthread_mutex_init(&service->lock, NULL);
-    schedule_purge(service, FIRST_PURGE_MS);
     *out = service;
     return 0;
 }
@@ -85,12 +62,7 @@ struct router *order_service_router(struct order_service *service)
 
 void order_service_stop(struct order_service *service)
 {
-    pthread_mutex_lock(&service->lock);
-    service->stopping = true;
-    if (service->purge)
-        timers_cancel(service->options.timers, service->purge);
-    service->purge = NULL;
-    pthread_mutex_unlock(&service->lock);
+    service->stopped = true;
     waiters_stop(service->waiters);
 }
 
@@ -98,13 +70,12 @@ void order_service_free(struct order_service *service)
 {
     if (!service)
         return;
-    if (!service->stopping)
+    if (!service->stopped)
         order_service_stop(service);
     router_free(service->router);
     waiters_free(service->waiters);
     shoppers_free(service->shoppers);
     destinations_free(service->destinations);
-    pthread_mutex_destroy(&service->lock);
     free(service);
 }
 

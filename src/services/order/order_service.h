@@ -10,8 +10,6 @@
 #include "order_waiters.h"
 #include "order_wines.h"
 
-#include <pthread.h>
-
 struct buffer;
 
 struct order_service {
@@ -20,9 +18,7 @@ struct order_service {
     struct shoppers *shoppers;
     struct waiters *waiters;
     struct router *router;
-    pthread_mutex_t lock;
-    struct timer *purge; /* pending */
-    bool stopping;
+    bool stopped;
 };
 
 /* ---- who asks ---- */

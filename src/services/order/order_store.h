@@ -20,7 +20,7 @@
 struct arena;
 struct order_store;
 
-/* Keys are kept so long. */
+/* A key is remembered so long. */
 #define ORDER_KEY_TTL_MS ((int64_t)24 * 3600 * 1000)
 
 typedef void cart_done_fn(void *ctx, int rc, const struct error *error, struct cart *cart);
@@ -103,7 +103,6 @@ struct order_store_ops {
         struct arena *arena, order_done_fn *done, void *ctx);
     void (*list)(struct order_store *store, const struct order_query *query, struct arena *arena,
         order_page_fn *done, void *ctx);
-    void (*purge)(struct order_store *store, int64_t now_ms);
     void (*source)(struct order_store *store, struct relay_source_config *source);
     void (*on_commit)(struct order_store *store, void (*wake)(void *ctx), void *ctx);
     void (*close)(struct order_store *store);
@@ -169,12 +168,6 @@ static inline void order_store_list(struct order_store *store, const struct orde
     struct arena *arena, order_page_fn *done, void *ctx)
 {
     store->ops->list(store, query, arena, done, ctx);
-}
-
-/* Forgets keys older than ORDER_KEY_TTL_MS; returns at once. */
-static inline void order_store_purge(struct order_store *store, int64_t now_ms)
-{
-    store->ops->purge(store, now_ms);
 }
 
 /* The outbox, for relay_add_source; and what to call after each commit (relay_wake_source). Set

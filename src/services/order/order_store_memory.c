@@ -177,6 +177,10 @@ static void hand_over(struct memory *memory, const struct cart_merge *merge)
         strcpy(record->sealer, merge->user);
         record->sealed = arena_memdup(memory->arena, resealed->sealed, resealed->sealed_length);
         record->sealed_length = resealed->sealed_length;
+        for (struct key_entry *key = memory->keys; key; key = key->next) {
+            if (strcmp(key->order_id, record->id) == 0)
+                strcpy(key->owner, merge->user);
+        }
     }
 }
 
@@ -405,20 +409,7 @@ static void memory_list(struct order_store *store, const struct order_query *que
     done(ctx, 0, &(struct error){0}, &page);
 }
 
-/* ---- housekeeping ---- */
-
-static void memory_purge(struct order_store *store, int64_t now_ms)
-{
-    lock(of(store));
-    struct key_entry **link = &of(store)->keys;
-    while (*link) {
-        if ((*link)->created_at < now_ms - ORDER_KEY_TTL_MS)
-            *link = (*link)->next;
-        else
-            link = &(*link)->next;
-    }
-    unlock(of(store));
-}
+/* ---- the outbox ---- */
 
 static void memory_source(struct order_store *store, struct relay_source_config *source)
 {
@@ -450,7 +441,6 @@ static const struct order_store_ops memory_ops = {
     .get = memory_get,
     .transition = memory_transition,
     .list = memory_list,
-    .purge = memory_purge,
     .source = memory_source,
     .on_commit = memory_on_commit,
     .close = memory_close,

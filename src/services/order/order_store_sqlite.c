@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Keys, carts and orders of one shopper lie together, so that a batch of writes touches few pages.
- * The sequence of orders is their number for people. */
+/* The sequence of orders is their number for people. The index by owner guards the idempotency
+ * keys, too: placing an order then touches few pages, which is what a commit costs. */
 static const char *const migrations[] = {
     SQLITE_OUTBOX_SCHEMA
     "CREATE TABLE cart(owner TEXT PRIMARY KEY, version INTEGER NOT NULL, lines TEXT NOT NULL)"
@@ -19,11 +19,9 @@ static const char *const migrations[] = {
     " fulfilment INTEGER NOT NULL, version INTEGER NOT NULL, changed_from INTEGER NOT NULL,"
     " placed_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, amount INTEGER NOT NULL,"
     " currency TEXT NOT NULL, method TEXT NOT NULL, destination TEXT NOT NULL, reason TEXT,"
-    " reference TEXT, history TEXT NOT NULL, sealed BLOB NOT NULL, doc TEXT NOT NULL);"
-    "CREATE INDEX orders_by_owner ON orders(owner);"
-    "CREATE TABLE idempotency(owner TEXT NOT NULL, key TEXT NOT NULL, order_id TEXT NOT NULL,"
-    " request_hash TEXT NOT NULL, created_at INTEGER NOT NULL, PRIMARY KEY(owner, key))"
-    " WITHOUT ROWID;",
+    " reference TEXT, history TEXT NOT NULL, key TEXT, request_hash TEXT NOT NULL,"
+    " sealed BLOB NOT NULL, doc TEXT NOT NULL);"
+    "CREATE UNIQUE INDEX orders_by_owner ON orders(owner, key);",
     NULL,
 };
 
@@ -128,35 +126,7 @@ static void sqlite_cart_edit(struct order_store *store, const struct cart_change
     sqlite_db_write(of(store)->db, &job->job);
 }
 
-/* ---- housekeeping ---- */
-
-struct purge_job {
-    struct sqlite_job job;
-    int64_t before_ms;
-};
-
-static int run_purge(struct sqlite_conn *conn, struct sqlite_job *job)
-{
-    struct purge_job *this = (struct purge_job *)job;
-    return sqlite_exec(
-        conn, &job->error, "DELETE FROM idempotency WHERE created_at < ?", "i", this->before_ms);
-}
-
-static void purged(struct sqlite_job *job)
-{
-    free(job);
-}
-
-static void sqlite_purge(struct order_store *store, int64_t now_ms)
-{
-    struct purge_job *job = calloc(1, sizeof(*job));
-    if (!job)
-        abort();
-    job->job.run = run_purge;
-    job->job.done = purged;
-    job->before_ms = now_ms - ORDER_KEY_TTL_MS;
-    sqlite_db_write(of(store)->db, &job->job);
-}
+/* ---- the outbox ---- */
 
 static int source_read(void *ctx, struct arena *arena, int64_t after, int max,
     struct outbox_item **items, struct error *error)
@@ -225,7 +195,6 @@ static const struct order_store_ops sqlite_ops = {
     .get = order_sqlite_get,
     .transition = order_sqlite_transition,
     .list = order_sqlite_list,
-    .purge = sqlite_purge,
     .source = sqlite_source,
     .on_commit = sqlite_on_commit,
     .close = sqlite_close,

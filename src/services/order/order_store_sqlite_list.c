@@ -87,8 +87,9 @@ static sqlite3_stmt *select_page(struct sqlite_conn *conn, const struct order_qu
     int64_t before = query->before ? query->before - 1 : INT64_MAX, one_more = query->limit + 1;
     if (query->owner)
         return sqlite_query(conn, error,
-            "SELECT " ORDER_COLUMNS " FROM orders WHERE owner = ? AND seq <= ?"
-            " ORDER BY seq DESC LIMIT ?",
+            "SELECT " ORDER_COLUMNS " FROM orders WHERE seq IN"
+            " (SELECT seq FROM orders WHERE owner = ? AND seq <= ? ORDER BY seq DESC LIMIT ?)"
+            " ORDER BY seq DESC",
             "tii", query->owner, before, one_more);
     if (before > filter->high)
         before = filter->high;

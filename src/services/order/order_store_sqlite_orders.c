@@ -88,9 +88,8 @@ static int load_key(struct sqlite_conn *conn, const char *owner, const char *key
     struct arena *arena, struct checkout_state *state, struct error *error)
 {
     CLEANUP_STATEMENT sqlite3_stmt *row = sqlite_query(conn, error,
-        "SELECT order_id, request_hash FROM idempotency"
-        " WHERE owner = ? AND key = ? AND created_at >= ?",
-        "tti", owner, key, now_ms - ORDER_KEY_TTL_MS);
+        "SELECT id, request_hash FROM orders WHERE owner = ? AND key = ? AND placed_at >= ?", "tti",
+        owner, key, now_ms - ORDER_KEY_TTL_MS);
     if (!row)
         return ERROR_INTERNAL;
     int rc = sqlite_step(conn, row, error);
@@ -124,22 +123,35 @@ struct place_job {
     void *ctx;
 };
 
-static int insert_order(struct sqlite_conn *conn, struct order_record *record, struct error *error)
+/* 1 if it was inserted, 0 if the key is used. */
+static int insert_order(
+    struct sqlite_conn *conn, const struct order_placement *placement, struct error *error)
 {
+    const struct order_record *record = &placement->record;
     const struct order_state *state = &record->state;
     int rc = sqlite_exec(conn, error,
         "INSERT INTO orders(id, owner, sealer, status, payment, fulfilment, version, changed_from,"
-        " placed_at, updated_at, amount, currency, method, destination, history, sealed, doc)"
-        " VALUES(?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        "tttiiiiiiitttt"
-        "bt",
-        record->id, record->owner, record->sealer, (int64_t)state->status, (int64_t)state->payment,
-        (int64_t)state->fulfilment, state->version, record->placed_at, state->updated_at,
-        record->total.amount, record->total.currency, record->method, record->destination,
-        state->history, record->sealed, record->sealed_length, record->doc);
-    if (rc == 0)
-        record->seq = sqlite_last_rowid(conn);
-    return rc;
+        " placed_at, updated_at, amount, currency, method, destination, history, key,"
+        " request_hash, sealed, doc)"
+        " VALUES(?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT(owner, key) DO NOTHING",
+        "tttiiiiiiittttttbt", record->id, record->owner, record->sealer, (int64_t)state->status,
+        (int64_t)state->payment, (int64_t)state->fulfilment, state->version, record->placed_at,
+        state->updated_at, record->total.amount, record->total.currency, record->method,
+        record->destination, state->history, placement->key, placement->request_hash,
+        record->sealed, record->sealed_length, record->doc);
+    return rc < 0 ? rc : sqlite_changes(conn);
+}
+
+/* 1 if the key was used so long ago that it is free again. */
+static int free_key(
+    struct sqlite_conn *conn, const struct order_placement *placement, struct error *error)
+{
+    const struct order_record *record = &placement->record;
+    int rc = sqlite_exec(conn, error,
+        "UPDATE orders SET key = NULL WHERE owner = ? AND key = ? AND placed_at < ?", "tti",
+        record->owner, placement->key, record->placed_at - ORDER_KEY_TTL_MS);
+    return rc < 0 ? rc : sqlite_changes(conn);
 }
 
 static int put_items(
@@ -163,22 +175,16 @@ static int run_place(struct sqlite_conn *conn, struct sqlite_job *job)
     struct place_job *this = (struct place_job *)job;
     struct order_placement *placement = this->placement;
     struct order_record *record = &placement->record;
-    int rc = sqlite_exec(conn, &job->error,
-        "INSERT INTO idempotency(owner, key, order_id, request_hash, created_at)"
-        " VALUES(?, ?, ?, ?, ?) ON CONFLICT(owner, key) DO UPDATE SET order_id = excluded.order_id,"
-        " request_hash = excluded.request_hash, created_at = excluded.created_at"
-        " WHERE created_at < excluded.created_at - 86400000",
-        "tttti", record->owner, placement->key, record->id, placement->request_hash,
-        record->placed_at);
-    if (rc == 0 && sqlite_changes(conn) == 0)
-        return give_up(this, PLACE_KEY_USED);
-    if (rc == 0)
-        rc = sqlite_exec(conn, &job->error, "DELETE FROM cart WHERE owner = ? AND version = ?",
-            "ti", record->owner, placement->cart_version);
+    int rc = insert_order(conn, placement, &job->error);
+    if (rc == 0 && (rc = free_key(conn, placement, &job->error)) > 0)
+        rc = insert_order(conn, placement, &job->error);
+    if (rc <= 0)
+        return rc < 0 ? rc : give_up(this, PLACE_KEY_USED);
+    record->seq = sqlite_last_rowid(conn);
+    rc = sqlite_exec(conn, &job->error, "DELETE FROM cart WHERE owner = ? AND version = ?", "ti",
+        record->owner, placement->cart_version);
     if (rc == 0 && sqlite_changes(conn) == 0)
         return give_up(this, PLACE_CART_CHANGED);
-    if (rc == 0)
-        rc = insert_order(conn, record, &job->error);
     return rc < 0 ? rc : put_items(conn, placement->items, placement->item_count, &job->error);
 }
 
