@@ -21,6 +21,7 @@ function Capsule({ look, id }: { look: Look; id: string }) {
   const fill = `url(#${id}c)`;
   const n = shape.neck;
   const end = shape.capsuleEnd;
+  const top = shape.profile.start[1];
   const band = "#000";
   switch (capsule.kind) {
     case "champagne":
@@ -40,22 +41,19 @@ function Capsule({ look, id }: { look: Look; id: string }) {
           <path d={`M${CENTRE - 14.2} 66H${CENTRE + 14.2}L${CENTRE + 16} 94C${CENTRE + 6} 97 ${CENTRE - 6} 97 ${CENTRE - 16} 94z`} fill={`url(#${id}s)`} />
         </g>
       );
-    case "stopper": {
-      const top = shape.profile.start[1];
+    case "stopper":
       return (
         <g>
           <path d={`M${CENTRE - 9} ${top + 1}V${top - 4}H${CENTRE + 9}V${top + 1}z`} fill="#b98d5a" />
           <path d={`M${CENTRE - 14.5} ${top - 18}q0-3 3-3h23q3 0 3 3v12q0 3-3 3h-23q-3 0-3-3z`} fill={fill} />
-          <path d={`M${CENTRE - 14} ${end}H${CENTRE + 14}V${end + 8}H${CENTRE - 14}z`} fill={look.colours.accent} fill-opacity="0" />
         </g>
       );
-    }
     case "screw":
       return (
         <g>
-          <path d={`M${CENTRE - n - 1.4} ${shape.profile.start[1]}q0-3 3-3h${2 * n - 3.2}q3 0 3 3V${end - 12}H${CENTRE - n - 1.4}z`} fill={fill} />
+          <path d={`M${CENTRE - n - 1.4} ${top}q0-3 3-3h${2 * n - 3.2}q3 0 3 3V${end - 12}H${CENTRE - n - 1.4}z`} fill={fill} />
           <path
-            d={`M${CENTRE - n - 1.4} 17H${CENTRE + n + 1.4}M${CENTRE - n - 1.4} 38.5H${CENTRE + n + 1.4}M${CENTRE - n - 1.4} 41H${CENTRE + n + 1.4}`}
+            d={`M${CENTRE - n - 1.4} ${top + 7}H${CENTRE + n + 1.4}M${CENTRE - n - 1.4} 38.5H${CENTRE + n + 1.4}M${CENTRE - n - 1.4} 41H${CENTRE + n + 1.4}`}
             stroke={band}
             stroke-opacity="0.3"
             stroke-width="0.8"
@@ -65,7 +63,7 @@ function Capsule({ look, id }: { look: Look; id: string }) {
     case "wax":
       return (
         <path
-          d={`M${CENTRE - n - 1} 14C${CENTRE - n - 1} 7 ${CENTRE + n + 1} 7 ${CENTRE + n + 1} 14L${CENTRE + n + 2} 24l-1 3V${end - 24}q-1.6 9-4.4 1t-4.8 6q-3 9-5.6-2t-4.6 4q-3.6 8-4.6-6z`}
+          d={`M${CENTRE - n - 1} ${top + 2}C${CENTRE - n - 1} ${top - 5} ${CENTRE + n + 1} ${top - 5} ${CENTRE + n + 1} ${top + 2}L${CENTRE + n + 2} ${top + 12}l-1 3V${end - 24}q-1.6 9-4.4 1t-4.8 6q-3 9-5.6-2t-4.6 4q-3.6 8-4.6-6z`}
           fill={fill}
         />
       );
@@ -73,10 +71,10 @@ function Capsule({ look, id }: { look: Look; id: string }) {
       return (
         <g>
           <path
-            d={`M${CENTRE - n + 0.4} ${shape.profile.start[1] - 1.5}q0-1.5 1.5-1.5h${2 * n - 3.8}q1.5 0 1.5 1.5l1.6 1V22.5L${CENTRE + n} 25L${CENTRE + n + 0.9} ${end}H${CENTRE - n - 0.9}L${CENTRE - n} 25L${CENTRE - n - 1.2} 22.5V${shape.profile.start[1] - 0.5}z`}
+            d={`M${CENTRE - n + 0.4} ${top - 1.5}q0-1.5 1.5-1.5h${2 * n - 3.8}q1.5 0 1.5 1.5l1.6 1V${top + 10.5}L${CENTRE + n} ${top + 13}L${CENTRE + n + 0.9} ${end}H${CENTRE - n - 0.9}L${CENTRE - n} ${top + 13}L${CENTRE - n - 1.2} ${top + 10.5}V${top - 0.5}z`}
             fill={fill}
           />
-          <path d={`M${CENTRE - n - 1} ${end - 5}H${CENTRE + n + 1}M${CENTRE - n} 25.5H${CENTRE + n}`} stroke={band} stroke-opacity="0.3" stroke-width="0.8" />
+          <path d={`M${CENTRE - n - 1} ${end - 5}H${CENTRE + n + 1}M${CENTRE - n} ${top + 13.5}H${CENTRE + n}`} stroke={band} stroke-opacity="0.3" stroke-width="0.8" />
           <path d={`M${CENTRE - n - 1} ${end - 8}H${CENTRE + n + 1}`} stroke="#fff" stroke-opacity="0.3" stroke-width="0.6" />
         </g>
       );

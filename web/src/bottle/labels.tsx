@@ -30,7 +30,9 @@ interface LinesProps {
 
 /** Text fitted into a box whose top middle (or top left) is x, y; centred in the height. */
 function Lines({ text, x, y, width, height, max, min = 4.5, lines = 1, fill, bold, caps, spacing = 0, anchor = "middle" }: LinesProps) {
-  const shown = caps ? text.toUpperCase() : text;
+  // German wine words are long enough to need a hyphen on a label.
+  const broken = text.replace(/(beeren)(auslese)/gi, "$1- $2");
+  const shown = caps ? broken.toUpperCase() : broken;
   const leading = 1.04;
   // Bold letters are a little wider than the measured ones.
   const room = bold ? width * 0.94 : width;

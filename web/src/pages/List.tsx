@@ -322,7 +322,7 @@ export function List() {
         <div class="browse-head">
           <div>
             <h1>{title}</h1>
-            {list?.corrected && <p>{t.list.corrected(list.corrected)}</p>}
+            {list?.corrected && list.corrected !== searched && <p>{t.list.corrected(list.corrected)}</p>}
             <p class="quiet num">{list ? t.list.results(list.total, count(list.total)) : "\u00a0"}</p>
           </div>
           <div class="row browse-tools">
