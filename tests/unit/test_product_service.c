@@ -45,6 +45,33 @@ static void test_wine_is_served_as_written(void **state)
         "/api/v1/wines/01J9ZQ4T8M3V5X7Y9A1B2C3D4E", NULL);
 }
 
+static void test_vintages_are_those_of_the_group(void **state)
+{
+    struct product_fixture *fixture = *state;
+    const char *first = add_wine(fixture, WINE_JSON("v-1", "Les Genêts", ",\"stock\":6"));
+    const char *group = arena_printf(fixture->arena, ",\"group_id\":\"%s\"", first);
+    const char *second = add_wine(fixture,
+        arena_printf(fixture->arena, "%s%s}",
+            "{\"sku\":\"v-2\",\"name\":\"Les Genêts\",\"winery\":\"Maison Tournebise\","
+            "\"type\":\"White\",\"country\":\"France\",\"region\":\"Loire\",\"vintage\":2020,"
+            "\"bottle_ml\":1500,\"abv\":12.5,\"price\":{\"amount\":5200,\"currency\":\"EUR\"}",
+            group));
+    add_wine(fixture, WINE_JSON("v-3", "Another", ""));
+    const char *const asked[] = {first, second};
+    for (size_t i = 0; i < 2; i++) {
+        json_t *answer = expect(
+            fixture, 200, HTTP_GET, path_of(fixture, "/api/v1/wines/@/vintages", asked[i]), NULL);
+        json_t *items = json_object_get(answer, "items");
+        assert_int_equal(json_array_size(items), 2);
+        assert_string_equal(json_text_or(json_array_get(items, 0), "id", ""), first);
+        assert_int_equal(json_int_or(json_array_get(items, 0), "available", 0), 6);
+        assert_string_equal(json_text_or(json_array_get(items, 1), "id", ""), second);
+        json_decref(answer);
+    }
+    expect_problem(fixture, 404, "not_found", NULL, HTTP_GET,
+        "/api/v1/wines/01J9ZQ4T8M3V5X7Y9A1B2C3D4E/vintages", NULL);
+}
+
 static void test_internal_wines_keep_the_order_asked_for(void **state)
 {
     struct product_fixture *fixture = *state;
@@ -295,6 +322,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_wine_is_served_as_written),
+        TEST(test_vintages_are_those_of_the_group),
         TEST(test_internal_wines_keep_the_order_asked_for),
         TEST(test_reservations_hold_all_lines_or_none),
         TEST(test_reservations_are_settled_once),

@@ -10,6 +10,7 @@ const struct route product_routes[] = {
     {HTTP_GET, "/api/v1/wines", route_list_wines},
     {HTTP_GET, "/api/v1/wines/suggest", route_suggest},
     {HTTP_GET, "/api/v1/wines/{id}", route_get_wine},
+    {HTTP_GET, "/api/v1/wines/{id}/vintages", route_vintages},
     {HTTP_GET, "/api/v1/wines/{id}/ratings", route_list_ratings},
     {HTTP_POST, "/api/v1/wines/{id}/ratings", route_rate},
     {HTTP_GET, "/api/v1/admin/wines", route_admin_list},

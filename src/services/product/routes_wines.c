@@ -39,6 +39,40 @@ void route_get_wine(void *ctx, struct exchange *exchange)
             service->store, exchange->arena, &id, 1, PRODUCT_PUBLIC, got_wine, exchange);
 }
 
+/* ---- its vintages and sizes ---- */
+
+static void got_vintages(
+    void *ctx, int rc, const struct error *error, struct product_wine *wines, size_t count)
+{
+    struct exchange *exchange = ctx;
+    if (rc < 0) {
+        http_fail(exchange, error);
+        return;
+    }
+    if (count == 0) {
+        http_problem(exchange, 404, "not_found", NULL, "there is no such wine");
+        return;
+    }
+    struct buffer body = BUFFER_INIT;
+    buffer_append_text(&body, "{\"items\":[");
+    for (size_t i = 0; i < count; i++) {
+        if (i)
+            buffer_append_char(&body, ',');
+        buffer_append(&body, wines[i].json, wines[i].length);
+    }
+    buffer_append_text(&body, "]}");
+    http_set_header(exchange, "Cache-Control", "no-cache");
+    http_reply_json(exchange, 200, &body);
+}
+
+void route_vintages(void *ctx, struct exchange *exchange)
+{
+    struct product_service *service = ctx;
+    const char *id = route_id(exchange);
+    if (id)
+        product_store_vintages(service->store, exchange->arena, id, got_vintages, exchange);
+}
+
 /* ---- reading a query ---- */
 
 static const char *const facet_names[SEARCH_FACETS] = {

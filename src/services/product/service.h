@@ -54,6 +54,7 @@ void service_stock_changed(
 void route_list_wines(void *ctx, struct exchange *exchange);
 void route_suggest(void *ctx, struct exchange *exchange);
 void route_get_wine(void *ctx, struct exchange *exchange);
+void route_vintages(void *ctx, struct exchange *exchange);
 void route_list_ratings(void *ctx, struct exchange *exchange);
 void route_rate(void *ctx, struct exchange *exchange);
 

@@ -178,6 +178,8 @@ struct product_totals {
 struct product_store_ops {
     void (*get)(struct product_store *store, struct arena *arena, const char *const *ids,
         size_t count, enum product_detail detail, product_wines_fn *done, void *ctx);
+    void (*vintages)(struct product_store *store, struct arena *arena, const char *id,
+        product_wines_fn *done, void *ctx);
     void (*scan)(struct product_store *store, struct arena *arena, const char *after, size_t max,
         product_wines_fn *done, void *ctx);
     void (*list)(struct product_store *store, struct arena *arena,
@@ -227,6 +229,15 @@ static inline void product_store_get(struct product_store *store, struct arena *
     void *ctx)
 {
     store->ops->get(store, arena, ids, count, detail, done, ctx);
+}
+
+/* The public wines for sale of the group that the wine `id` is of, that one too: oldest entry
+ * first, at most PRODUCT_MAX_VINTAGES. None for an unknown id. */
+#define PRODUCT_MAX_VINTAGES 100
+static inline void product_store_vintages(struct product_store *store, struct arena *arena,
+    const char *id, product_wines_fn *done, void *ctx)
+{
+    store->ops->vintages(store, arena, id, done, ctx);
 }
 
 /* Public wines that are for sale, by id, above `after` (""). May take a while: not for threads that

@@ -17,6 +17,7 @@ static const char *const migrations[] = {
     " group_id TEXT NOT NULL, created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL,"
     " images TEXT NOT NULL DEFAULT '[]', image_upload TEXT NOT NULL DEFAULT '',"
     " brief TEXT NOT NULL, doc TEXT NOT NULL) STRICT;"
+    "CREATE INDEX wine_of_group ON wine(group_id);"
     "CREATE TABLE state("
     " wine INTEGER PRIMARY KEY REFERENCES wine, on_hand INTEGER NOT NULL CHECK(on_hand >= 0),"
     " available INTEGER NOT NULL CHECK(available >= 0), stock_version INTEGER NOT NULL DEFAULT 0,"
@@ -193,6 +194,32 @@ static void sqlite_get(struct product_store *store, struct arena *arena, const c
     int rc = error.code;
     if (conn)
         rc = (count > 1 ? get_many : get_some)(conn, arena, ids, count, detail, wines, &error);
+    done(ctx, rc, &error, wines, rc < 0 ? 0 : count);
+}
+
+static int group_some(struct sqlite_conn *conn, struct arena *arena, const char *id,
+    struct product_wine *wines, size_t *count, struct error *error)
+{
+    CLEANUP_STATEMENT sqlite3_stmt *rows = sqlite_query(conn, error,
+        "SELECT " FULLER FULLER_FROM "WHERE w.group_id = (SELECT group_id FROM wine WHERE id = ?)"
+        " AND w.withdrawn = 0 ORDER BY w.row LIMIT ?",
+        "ti", id, (int64_t)PRODUCT_MAX_VINTAGES);
+    if (!rows)
+        return ERROR_INTERNAL;
+    int rc;
+    while ((rc = sqlite_step(conn, rows, error)) > 0)
+        read_full(arena, rows, &wines[(*count)++]);
+    return rc;
+}
+
+static void sqlite_vintages(struct product_store *store, struct arena *arena, const char *id,
+    product_wines_fn *done, void *ctx)
+{
+    struct error error = {0};
+    struct product_wine *wines = arena_new_array(arena, PRODUCT_MAX_VINTAGES, struct product_wine);
+    size_t count = 0;
+    struct sqlite_conn *conn = sqlite_db_reader(store_of(store)->db, &error);
+    int rc = conn ? group_some(conn, arena, id, wines, &count, &error) : error.code;
     done(ctx, rc, &error, wines, rc < 0 ? 0 : count);
 }
 
@@ -421,6 +448,7 @@ static void sqlite_store_close(struct product_store *store)
 
 static const struct product_store_ops sqlite_ops = {
     .get = sqlite_get,
+    .vintages = sqlite_vintages,
     .scan = sqlite_scan,
     .list = sqlite_list,
     .totals = sqlite_totals,
