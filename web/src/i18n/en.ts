@@ -128,7 +128,6 @@ export const en = {
     shown: (n: string, total: string) => `${n} of ${total}`,
     none: "Nothing matches that",
     noneText: "Try fewer filters, or another word: a grape, a place, a colour.",
-    vintages: (n: number) => `${n} vintages and sizes`,
   },
   card: {
     add: "Add",
@@ -148,6 +147,7 @@ export const en = {
     } as Record<string, string>,
     bottleOf: (name: string) => `Drawing of a bottle of ${name}`,
     photoOf: (name: string) => `A bottle of ${name}`,
+    vintages: "Vintages and sizes",
     perBottle: "per bottle",
     caseOf: (n: number) => `Case of ${n}`,
     add: "Add to basket",

@@ -15,7 +15,7 @@ import { useTitle } from "../lib/head.ts";
 import { useResource } from "../lib/resource.ts";
 import { loadSession, user } from "../lib/session.ts";
 import { maybeSignedIn } from "../lib/signals.ts";
-import { fullName, keepWines, placeLine, unusualSize, useWine } from "../lib/wines.ts";
+import { fullName, keepWines, placeLine, unusualSize, useWine, winePath } from "../lib/wines.ts";
 
 function Crumbs({ wine }: { wine: WineShape }) {
   const to = (name: string, value: string) => `/wines?${name}=${encodeURIComponent(value)}`;
@@ -32,6 +32,37 @@ function Crumbs({ wine }: { wine: WineShape }) {
           <a href={to("region", wine.region)}>{wine.region}</a>
         </li>
       </ol>
+    </nav>
+  );
+}
+
+/** The vintages and sizes of this wine, to choose among; alone it says nothing. */
+function Vintages({ wine }: { wine: WineShape }) {
+  const { data } = useResource(`vintages:${wine.group_id}`, (signal) =>
+    api.get<{ items: WineShape[] }>(`/wines/${wine.id}/vintages`, { signal }).then((answer) => {
+      keepWines(answer.items);
+      return answer;
+    }),
+  );
+  if (!data || data.items.length < 2) return null;
+  const sizes = new Set(data.items.map((one) => one.bottle_ml)).size > 1;
+  const items = [...data.items].sort((a, b) => (b.vintage ?? 0) - (a.vintage ?? 0) || a.bottle_ml - b.bottle_ml);
+  return (
+    <nav aria-label={t.wine.vintages}>
+      <ul class="row vintages">
+        {items.map((one) => (
+          <li key={one.id}>
+            <a
+              class={one.id === wine.id ? "chip chip-on" : "chip"}
+              href={winePath(one)}
+              aria-current={one.id === wine.id ? "page" : undefined}
+            >
+              {[one.vintage ?? t.wine.nonVintage, sizes ? volume(one.bottle_ml) : ""].filter(Boolean).join(" · ")}
+              <span class="quiet num">{one.available ? money(one.price) : t.card.out}</span>
+            </a>
+          </li>
+        ))}
+      </ul>
     </nav>
   );
 }
@@ -219,6 +250,7 @@ export function Wine({ params }: PageProps) {
             </p>
           </div>
           {wine.notes && <p class="wine-notes">{wine.notes}</p>}
+          <Vintages wine={wine} />
           <Buy wine={wine} />
           {wine.pairings.length > 0 && (
             <section class="stack-s">
