@@ -110,7 +110,8 @@ function Actions({ order, onOrder }: { order: AdminOrder; onOrder: OnOrder }) {
 function Lines({ order }: { order: AdminOrder }) {
   const charge = (one: Charge) => (
     <tr key={one.kind + one.label}>
-      <th scope="row" colSpan={3}>
+      <td class="from-desk" />
+      <th scope="row" colSpan={2}>
         {one.included ? o.order.included(one.label) : one.label}
       </th>
       <td class="figure">{amount(order, one.amount)}</td>
@@ -144,7 +145,7 @@ function Lines({ order }: { order: AdminOrder }) {
                     {line.name} <span class="vintage">{line.vintage ?? ""}</span>
                   </a>
                   <span class="row-meta">
-                    {line.winery} · {volume(line.bottle_ml)}
+                    {line.winery} · <span class="nowrap">{volume(line.bottle_ml)}</span>
                   </span>
                 </span>
               </div>
@@ -157,14 +158,16 @@ function Lines({ order }: { order: AdminOrder }) {
       </tbody>
       <tfoot>
         <tr>
-          <th scope="row" colSpan={3}>
+          <td class="from-desk" />
+          <th scope="row" colSpan={2}>
             {o.order.subtotal}
           </th>
           <td class="figure">{amount(order, order.totals.subtotal)}</td>
         </tr>
         {order.charges.map(charge)}
         <tr class="total">
-          <th scope="row" colSpan={3}>
+          <td class="from-desk" />
+          <th scope="row" colSpan={2}>
             {o.order.total}
           </th>
           <td class="figure">{amount(order, order.totals.total)}</td>

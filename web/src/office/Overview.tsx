@@ -17,7 +17,9 @@ import { ago, clock, exactly } from "./time.ts";
 import type { Dashboard, Queue } from "./types.ts";
 import { waiting } from "./waiting.ts";
 
-const SPANS = [7, 30, 90, 365] as const;
+/* A year is told in whole weeks. */
+const YEAR = 364;
+const SPANS = [7, 30, 90, YEAR] as const;
 const USUAL = 30;
 const LOOK_MS = 30_000;
 const SOON_DAYS = 14;
@@ -278,7 +280,7 @@ export function Overview() {
           {SPANS.map((span) => (
             <label key={span} class={`chip${span === days ? " chip-on" : ""}`}>
               <input class="hush" type="radio" name="days" checked={span === days} onChange={() => setQuery({ days: span === USUAL ? "" : String(span) })} />
-              {span === 365 ? o.overview.year : o.overview.lastDays(span)}
+              {span === YEAR ? o.overview.year : o.overview.lastDays(span)}
             </label>
           ))}
         </fieldset>
@@ -291,11 +293,15 @@ export function Overview() {
           <Totals board={seen.board} currency={currency} />
           <RevenueChart revenue={seen.board.revenue} currency={currency} />
           <div class="panels">
-            <Stuck board={seen.board} queues={seen.queues} onChange={reload} />
-            <LowStock board={seen.board} onChange={reload} />
-            <Sellers board={seen.board} currency={currency} />
-            <Funnel funnel={seen.board.funnel} />
-            <Searches board={seen.board} />
+            <div>
+              <Stuck board={seen.board} queues={seen.queues} onChange={reload} />
+              <LowStock board={seen.board} onChange={reload} />
+              <Searches board={seen.board} />
+            </div>
+            <div>
+              <Sellers board={seen.board} currency={currency} />
+              <Funnel funnel={seen.board.funnel} />
+            </div>
           </div>
         </div>
       )}

@@ -42,7 +42,6 @@ function QueueCard({ queue, here }: { queue: Queue; here: boolean }) {
   const figures: Array<[string, number]> = [
     [o.queue.ready, queue.ready],
     [o.queue.inFlight, queue.in_flight],
-    [o.queue.delayed, queue.delayed ?? 0],
     [o.queue.dead, queue.dead],
   ];
   return (

@@ -42,7 +42,6 @@ export interface Queue {
   name: string;
   ready: number;
   in_flight: number;
-  delayed?: number;
   dead: number;
   oldest_seconds: number | null;
 }
