@@ -314,7 +314,7 @@ static enum MHD_Result begin(
     struct error error = {0};
     int rc = parse_target(request, &error);
     if (problem)
-        return refuse(request, 400, "malformed_request", field, problem);
+        return refuse(request, 400, "malformed_header", field, problem);
     if (rc < 0)
         return refuse(request, 400, error.reason, error.field, error.message);
     const char *type = request_header(&request->exchange, "Content-Type");

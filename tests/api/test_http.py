@@ -51,7 +51,7 @@ def test_ambiguous_framing_is_refused_and_the_connection_closed(store, head, fie
     assert status == 400
     assert closed
     problem = json.loads(body)
-    assert problem["code"] == "malformed_request"
+    assert problem["code"] == "malformed_header"
     assert problem["errors"][0]["field"] == field
 
 
