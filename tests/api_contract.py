@@ -75,7 +75,7 @@ class Operation:
         self.body = deref(self.node["requestBody"]) if "requestBody" in self.node else None
 
     def path(self, **values):
-        return re.sub(r"{(\w+)}", lambda found: urllib.parse.quote(str(values[found.group(1)])), self.template)
+        return re.sub(r"{(\w+)}", lambda found: urllib.parse.quote(values[found.group(1)], safe=""), self.template)
 
     def success(self):
         return min(status for status in self.responses if status < 300)

@@ -124,6 +124,12 @@ static void merge_carts(struct exchange *exchange, const char *guest, const char
                                                        .ctx = exchange});
 }
 
+/* Who orders without ever having had a cart is nobody, not a new guest. */
+static bool changes_cart(const struct http_request *request)
+{
+    return request->method != HTTP_GET && text_starts_with(request->path, "/api/v1/cart/");
+}
+
 static void find_guest(struct exchange *exchange)
 {
     struct flow *flow = flow_of(exchange);
@@ -134,8 +140,7 @@ static void find_guest(struct exchange *exchange)
         snprintf(identity->guest, sizeof(identity->guest), "%s", guest);
         if (identity->role == ROLE_NONE)
             identity->role = ROLE_GUEST;
-    } else if (identity->role == ROLE_NONE && flow->target.cart &&
-               exchange->request.method != HTTP_GET) {
+    } else if (identity->role == ROLE_NONE && changes_cart(&exchange->request)) {
         flow->guest_made = true;
         identity->role = ROLE_GUEST;
         id_new(identity->guest);

@@ -26,7 +26,7 @@ enum traffic {
 struct target {
     enum traffic traffic;
     bool identity;             /* who asks matters */
-    bool cart;                 /* owns carts: a guest id may be made, carts may be merged */
+    bool cart;                 /* goes by whose cart it is: the guest's is merged first */
     struct upstream *upstream; /* where it goes, or NULL: */
     void (*handler)(struct gateway *, struct exchange *); /* what answers here */
 };

@@ -39,7 +39,7 @@ static void ready_finish(struct joined *joined)
     if (!ready)
         http_set_header(joined->exchange, "Retry-After", "1");
     http_reply_json_value(joined->exchange, ready ? 200 : 503,
-        json_pack("{s:b, s:o}", "ready", ready, "checks", checks));
+        json_pack("{s:s, s:o}", "status", ready ? "ready" : "not_ready", "checks", checks));
 }
 
 void operate_ready(struct gateway *gateway, struct exchange *exchange)
