@@ -322,6 +322,29 @@ static void test_withdrawn_wines_stay_but_are_not_sold(void **state)
     assert_int_equal(waiter.count, 0);
 }
 
+static void test_vintages_are_those_of_the_group_for_sale(void **state)
+{
+    struct world *world = *state;
+    struct waiter waiter = WAITER;
+    const char *a = add(world, "a", "alpha", 900, 3);
+    struct product_put joined = {.record = record_of(world, "b", "beta", 900, 0), .group_id = a};
+    id_new(joined.id);
+    assert_int_equal(put(world, &joined, NULL), 0);
+    add(world, "c", "gamma", 900, 0);
+    product_store_vintages(world->store, world->arena, joined.id, on_wines, &waiter);
+    assert_int_equal(await(&waiter), 0);
+    assert_int_equal(waiter.count, 2);
+    assert_string_equal(waiter.wines[0].id, a);
+    assert_string_equal(waiter.wines[1].id, joined.id);
+    assert_int_equal(withdraw(world, a, 1), 0);
+    product_store_vintages(world->store, world->arena, a, on_wines, &waiter);
+    assert_int_equal(await(&waiter), 0);
+    assert_int_equal(waiter.count, 1);
+    product_store_vintages(world->store, world->arena, NOBODY, on_wines, &waiter);
+    assert_int_equal(await(&waiter), 0);
+    assert_int_equal(waiter.count, 0);
+}
+
 static void test_the_list_sorts_finds_and_pages(void **state)
 {
     struct world *world = *state;
@@ -814,6 +837,7 @@ int main(void)
         TEST(test_skus_are_unique),
         TEST(test_groups_are_joined_by_id),
         TEST(test_withdrawn_wines_stay_but_are_not_sold),
+        TEST(test_vintages_are_those_of_the_group_for_sale),
         TEST(test_the_list_sorts_finds_and_pages),
         TEST(test_what_changed_is_pending),
         TEST(test_a_reservation_is_made_once),

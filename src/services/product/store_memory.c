@@ -149,6 +149,24 @@ static void memory_scan(struct product_store *base, struct arena *arena, const c
     done(ctx, 0, &error, wines, count);
 }
 
+static void memory_vintages(struct product_store *base, struct arena *arena, const char *id,
+    product_wines_fn *done, void *ctx)
+{
+    struct store_memory *store = memory_of(base);
+    struct error error = {0};
+    struct product_wine *wines = arena_new_array(arena, PRODUCT_MAX_VINTAGES, struct product_wine);
+    size_t count = 0;
+    pthread_mutex_lock(&store->lock);
+    const struct memory_wine *asked = memory_find(store, id);
+    for (size_t i = 0; asked && i < store->wine_count && count < PRODUCT_MAX_VINTAGES; i++) {
+        const struct memory_wine *wine = &store->wines[i];
+        if (!wine->wine.withdrawn && strcmp(wine->group_id, asked->group_id) == 0)
+            read_wine(store, arena, wine, PRODUCT_PUBLIC, &wines[count++]);
+    }
+    pthread_mutex_unlock(&store->lock);
+    done(ctx, 0, &error, wines, count);
+}
+
 static int memory_totals(
     struct product_store *base, struct product_totals *totals, struct error *error)
 {
@@ -318,6 +336,7 @@ static void memory_close(struct product_store *base)
 
 static const struct product_store_ops memory_ops = {
     .get = memory_get,
+    .vintages = memory_vintages,
     .scan = memory_scan,
     .list = memory_list,
     .totals = memory_totals,
