@@ -4,6 +4,7 @@
 #include "log.h"
 #include "service.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -123,6 +124,7 @@ void *service_learn(void *argument)
     if (!is_stopping(service))
         load_past(service);
     model_rebuild(service->model, clock_now_ms());
+    malloc_trim(0); /* the JSON of the whole catalogue has gone through this thread's heap */
     atomic_store_explicit(&service->ready, true, memory_order_release);
     setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICE);
     while (await_change(service)) {

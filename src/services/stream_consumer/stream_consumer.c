@@ -24,7 +24,8 @@
 #define COMPONENT "stream_consumer"
 #define NICE 5
 #define BATCH 1000
-#define MODEL_BATCH 500 /* what the recommendation service takes at once */
+#define MODEL_BATCH 500   /* what the recommendation service takes at once */
+#define MODEL_BYTES 65536 /* of one call: its JSON becomes a tree that is 20 times as large */
 #define MODEL_TRIES 6
 #define LETTER_BYTES 4096
 #define DEFAULT_LINGER_MS 50
@@ -221,7 +222,7 @@ static void take(struct stream_consumer *consumer, struct batch *batch, int shar
     }
     if (event.teaches && consumer->options.recommendation) {
         teach(batch, record);
-        if (batch->lessons == MODEL_BATCH)
+        if (batch->lessons == MODEL_BATCH || batch->lesson.length >= MODEL_BYTES)
             send_lesson(consumer, batch);
     }
 }
