@@ -139,8 +139,10 @@ static void documents_change_and_go(void **state)
     struct wine_document old = document(f, 2, "Red", "Syrah", "Rhone");
     model_describe(f->model, &old, 4, -1);
     model_withdraw(f->model, wine_id(f->arena, 3), 2);
-    assert_true(model_rebuild(f->model, NOW));
-    assert_false(model_rebuild(f->model, NOW));
+    assert_int_equal(model_rebuild(f->model, NOW), MODEL_WINES);
+    assert_int_equal(model_rebuild(f->model, NOW), MODEL_SAME);
+    model_view(f->model, "", wine_id(f->arena, 1), NOW);
+    assert_int_equal(model_rebuild(f->model, NOW), MODEL_COUNTS);
     assert_int_equal(similar(f, 1, ids), 1); /* the white one shares the country, body ... */
     assert_int_equal(
         model_similar(f->model, wine_id(f->arena, 3), 5, ids, &count), MODEL_WITHDRAWN);

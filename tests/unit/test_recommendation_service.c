@@ -303,7 +303,7 @@ static void unknown_wines_are_the_product_services_to_explain(void **state)
     }
     assert_int_equal(status, 410);
     snprintf(path, sizeof(path), "/api/v1/wines/%s/similar?limit=0", f->product.ids[0]);
-    assert_int_equal(call(f, HTTP_GET, path, NULL, NULL), 400);
+    assert_int_equal(call(f, HTTP_GET, path, NULL, NULL), 422);
     f->product.away = true;
     snprintf(path, sizeof(path), "/api/v1/wines/%s/similar", f->product.ids[0]);
     assert_int_equal(call(f, HTTP_GET, path, NULL, NULL), 503);
@@ -660,7 +660,7 @@ static void the_dashboard_is_for_the_back_office(void **state)
     const json_t *seller = json_array_get(json_object_get(dashboard, "best_sellers"), 0);
     assert_int_equal(json_int_or(seller, "bottles", 0), 3);
     assert_int_equal(
-        call(f, HTTP_GET, "/api/v1/admin/analytics/dashboard?days=0", NULL, NULL), 400);
+        call(f, HTTP_GET, "/api/v1/admin/analytics/dashboard?days=0", NULL, NULL), 422);
     assert_int_equal(
         call(f, HTTP_GET, "/api/v1/admin/analytics/dashboard?days=x", NULL, NULL), 400);
 }

@@ -41,9 +41,11 @@ void model_rating(struct model *model, const char *wine_id, double mean, int64_t
 void model_merge(struct model *model, const char *user, const char *guest);
 void model_forget(struct model *model, const char *shopper);
 
+enum model_change { MODEL_SAME, MODEL_COUNTS, MODEL_WINES };
+
 /* Trains what changed since the last time and swaps the snapshot; for a background thread, one at
- * a time. False when there was nothing to do. */
-bool model_rebuild(struct model *model, int64_t now_ms);
+ * a time. Tells what had changed: nothing, what shoppers did, or (also) wines. */
+enum model_change model_rebuild(struct model *model, int64_t now_ms);
 
 /* ---- asking ---- */
 

@@ -9,7 +9,8 @@
 const float scorer_weights[SCORERS] = {[SCORER_TASTE] = 0.5f, [SCORER_TOGETHER] = 1.0f};
 
 #define PREFERENCE_HALF_LIFE_DAYS 30.0
-#define SEEN_FACTOR 0.6f /* of wines they looked at already */
+#define SEEN_FACTOR 0.6f   /* of wines they looked at already */
+#define DISLIKE_FACTOR 0.3 /* what is like a bad bottle is not all bad */
 #define FIRST_PAGE 10
 #define MAX_PER_WINERY 2
 #define MAX_PER_REGION 3
@@ -150,12 +151,31 @@ static void pick(struct picking *picking, uint32_t wine, enum model_reason reaso
     picking->wines[picking->count++] = wine;
 }
 
+/* The wine in the basket that it was most often bought with, or NO_WINE: a better reason than any
+ * likeness. */
+static uint32_t basket_source(const struct picking *picking, uint32_t wine)
+{
+    const struct profile *profile = picking->profile;
+    uint32_t source = NO_WINE;
+    float best = 0;
+    for (size_t i = 0; i < profile->cart_count; i++) {
+        const struct scored *list;
+        size_t count =
+            scorer_neighbours(picking->snapshot->scorers[SCORER_TOGETHER], profile->cart[i], &list);
+        for (size_t j = 0; j < count; j++) {
+            if (list[j].wine == wine && list[j].score > best) {
+                best = list[j].score;
+                source = profile->cart[i];
+            }
+        }
+    }
+    return source;
+}
+
 static enum model_reason reason_of(const struct picking *picking, const struct candidate *candidate)
 {
     const struct profile *profile = picking->profile;
     bool together = candidate->scorer == SCORER_TOGETHER;
-    if (holds(profile->cart, profile->cart_count, candidate->source))
-        return together ? MODEL_BASKET : MODEL_LIKED;
     for (size_t i = 0; i < profile->item_count; i++) {
         const struct profile_item *item = &profile->items[i];
         if (item->wine == candidate->source && item->sign >= PROFILE_CARTED)
@@ -203,7 +223,11 @@ static void pick_personal(struct picking *picking, int64_t now_ms)
             !keeps_variety(picking, wine))
             continue;
         const struct candidate *candidate = candidates_find(&candidates, wine);
-        pick(picking, wine, reason_of(picking, candidate), candidate->source);
+        uint32_t basket = basket_source(picking, wine);
+        if (basket != NO_WINE)
+            pick(picking, wine, MODEL_BASKET, basket);
+        else
+            pick(picking, wine, reason_of(picking, candidate), candidate->source);
     }
     free(list);
     candidates_release(&candidates);

@@ -18,8 +18,9 @@
 #define PAST_LIMIT 200000
 #define FIRST_RETRY_MS 100
 #define LONGEST_RETRY_MS 5000
-#define SHORTEST_PAUSE_MS 1000 /* between two rebuilds */
-#define PAUSE_FACTOR 20        /* and at least so many times what one takes */
+#define PAUSE_WINES_MS 100   /* between two rebuilds: a new wine is to be seen soon, */
+#define PAUSE_COUNTS_MS 1000 /* what is popular does not change by the second; */
+#define PAUSE_FACTOR 20      /* and at least so many times what a rebuild takes */
 
 static bool is_stopping(struct recommendation_service *service)
 {
@@ -129,9 +130,10 @@ void *service_learn(void *argument)
     setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICE);
     while (await_change(service)) {
         int64_t began = clock_monotonic_ms();
-        model_rebuild(service->model, clock_now_ms());
+        bool wines = model_rebuild(service->model, clock_now_ms()) == MODEL_WINES;
+        int64_t least = wines ? PAUSE_WINES_MS : PAUSE_COUNTS_MS;
         int64_t pause = (clock_monotonic_ms() - began) * PAUSE_FACTOR;
-        if (pause_for(service, pause > SHORTEST_PAUSE_MS ? pause : SHORTEST_PAUSE_MS))
+        if (pause_for(service, pause > least ? pause : least))
             break;
     }
     return NULL;

@@ -166,7 +166,7 @@ static void rank(struct catalogue *catalogue, struct snapshot *snapshot, int64_t
     free(fresh);
 }
 
-bool model_rebuild(struct model *model, int64_t now_ms)
+enum model_change model_rebuild(struct model *model, int64_t now_ms)
 {
     struct snapshot *made = zeroed(1, sizeof(*made));
     atomic_init(&made->references, 1);
@@ -176,7 +176,7 @@ bool model_rebuild(struct model *model, int64_t now_ms)
     if (!wines_changed && !model->counts_changed) {
         pthread_mutex_unlock(&model->learning);
         free(made);
-        return false;
+        return MODEL_SAME;
     }
     copy_wines(model, made);
     if (wines_changed)
@@ -201,5 +201,5 @@ bool model_rebuild(struct model *model, int64_t now_ms)
     model->snapshot = made;
     pthread_mutex_unlock(&model->snapshot_lock);
     snapshot_release(old);
-    return true;
+    return wines_changed ? MODEL_WINES : MODEL_COUNTS;
 }

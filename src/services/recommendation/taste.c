@@ -6,10 +6,10 @@
 #include <string.h>
 
 /* How much each kind of feature says; found with X-Wines' ratings (tests/unit). */
-#define WEIGHT_TYPE 2.0
+#define WEIGHT_TYPE 2.6
 #define WEIGHT_GRAPES 1.6
 #define WEIGHT_COUNTRY 0.8
-#define WEIGHT_REGION 1.0
+#define WEIGHT_REGION 0.9
 #define WEIGHT_APPELLATION 0.7
 #define WEIGHT_ELABORATE 0.5
 #define WEIGHT_BODY 0.8
@@ -18,7 +18,7 @@
 #define WEIGHT_TANNIN 0.4
 #define WEIGHT_PRICE 0.8
 #define WEIGHT_PAIRINGS 0.9
-#define WEIGHT_WINERY 0.6
+#define WEIGHT_WINERY 0.3
 
 #define ENOUGH_CANDIDATES 4000
 #define MOST_CANDIDATES 20000

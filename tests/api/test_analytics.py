@@ -1,0 +1,172 @@
+"""What happens in the shop reaches the warehouse and the back office's dashboard."""
+
+import datetime
+import os
+import signal
+import sqlite3
+import time
+
+import pytest
+import requests
+
+from support import assert_problem
+
+
+def dashboard(admin, **query):
+    answer = admin.get("/admin/analytics/dashboard", params=query)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def until(check, timeout=20):
+    deadline = time.monotonic() + timeout
+    while True:
+        found = check()
+        if found or time.monotonic() > deadline:
+            assert found
+            return found
+        time.sleep(0.1)
+
+
+def buy(store, wine, quantity):
+    shopper = store.shopper()
+    assert shopper.put_in_cart(wine["id"], quantity).status_code == 200
+    order = shopper.order()
+    assert order.status_code == 201, order.text
+    settled = shopper.settled(order.json()["id"])
+    assert settled["status"] == "confirmed"
+    return shopper, settled
+
+
+def test_a_day_of_trade_shows_in_the_dashboard(start_store):
+    store = start_store()
+    admin = store.admin()
+    empty = dashboard(admin, days=7)
+    assert len(empty["revenue"]) == 7
+    assert empty["revenue"][-1]["day"] == datetime.datetime.now(datetime.timezone.utc).date().isoformat()
+    assert all(day["orders"] == day["amount"] == 0 for day in empty["revenue"])
+    assert empty["best_sellers"] == [] and empty["stuck"] == []
+
+    wine = store.wine_in_stock(at_least=20)
+    _, first = buy(store, wine, 3)
+    _, second = buy(store, wine, 2)
+    guest = store.client()
+    guest.put_in_cart(wine["id"])
+    for results in (0, 0, 5):
+        requests.post(
+            f"{store.api}/events",
+            json={"events": [{"type": "activity.searched", "query": "Retsina", "results": results}]},
+            timeout=10,
+        )
+    requests.post(
+        f"{store.api}/events",
+        json={"events": [{"type": "activity.viewed", "wine_id": wine["id"]}]},
+        timeout=10,
+    )
+
+    def complete():
+        found = dashboard(admin, days=7)
+        return found if found["revenue"][-1]["orders"] == 2 and found["funnel"]["views"] else None
+
+    found = until(complete)
+    today = found["revenue"][-1]
+    assert today["amount"] == first["totals"]["total"] + second["totals"]["total"]
+    assert today["currency"] == first["totals"]["currency"]
+    assert found["funnel"] == {"views": 1, "carts": 3, "orders": 2}
+    assert found["best_sellers"] == [
+        {
+            "wine_id": wine["id"],
+            "name": wine["name"],
+            "bottles": 5,
+            "amount": first["totals"]["subtotal"] + second["totals"]["subtotal"],
+        }
+    ]
+    assert found["searches_without_result"] == [{"query": "retsina", "count": 2}]
+    for low in found["low_stock"]:
+        assert low["available"] <= 5 or low["days_left"] <= 14
+    assert found["stuck"] == []
+
+
+def test_low_stock_says_how_long_it_lasts(start_store):
+    store = start_store()
+    admin = store.admin()
+    wine = next(w for w in store.wines(in_stock="true", limit=100) if 8 <= w["available"] <= 200)
+    bought = min(6, wine["available"] - 1)
+    buy(store, wine, bought)
+
+    def listed():
+        for low in dashboard(admin, days=1)["low_stock"]:
+            if low["wine_id"] == wine["id"] and low["days_left"] is not None:
+                return low
+
+    low = until(listed) if (wine["available"] - bought) / bought <= 14 else None
+    if low:
+        assert low["available"] == wine["available"] - bought
+        assert low["days_left"] == pytest.approx(low["available"] / bought, abs=0.06)
+
+
+@pytest.mark.parametrize(
+    "days, status", [("0", 422), ("367", 422), ("-1", 422), ("x", 400), ("1.5", 400)]
+)
+def test_the_dashboard_refuses_bad_days(store, days, status):
+    answer = store.admin().get("/admin/analytics/dashboard", params={"days": days})
+    assert_problem(answer, status, field="days")
+
+
+def test_the_dashboard_is_for_the_back_office(store):
+    assert_problem(store.client().get("/admin/analytics/dashboard"), 401, "unauthenticated")
+    assert_problem(store.shopper().get("/admin/analytics/dashboard"), 403, "forbidden")
+
+
+def counts(store):
+    with sqlite3.connect(f"file:{store.data}/warehouse.db?mode=ro", uri=True) as db:
+        return (
+            db.execute("SELECT COUNT(*), SUM(quantity) FROM fact_order_line").fetchone(),
+            db.execute("SELECT COUNT(*) FROM fact_view").fetchone()[0],
+            db.execute("SELECT COUNT(*) FROM dead_letter").fetchone()[0],
+        )
+
+
+def test_each_event_counts_once_through_a_kill(start_store):
+    store = start_store()
+    wine = store.wine_in_stock(at_least=40)
+    for quantity in (1, 2, 3):
+        buy(store, wine, quantity)
+    for _ in range(20):
+        requests.post(
+            f"{store.api}/events",
+            json={"events": [{"type": "activity.viewed", "wine_id": wine["id"]}] * 3},
+            timeout=10,
+        )
+    os.kill(store.process.pid, signal.SIGKILL)
+    store.process.wait()
+    store.start()
+    buy(store, wine, 4)
+    until(lambda: counts(store)[0] == (4, 10))
+    until(lambda: counts(store)[1] == 60)
+    assert counts(store)[2] == 0
+    store.stop()
+    store.start()
+    time.sleep(1)
+    assert counts(store) == ((4, 10), 60, 0)
+
+
+def test_nothing_personal_reaches_stream_and_warehouse(start_store):
+    store = start_store()
+    shopper, _ = buy(store, store.wine_in_stock(), 1)
+    shopper.post(
+        "/events",
+        json={
+            "events": [
+                {"type": "activity.searched", "query": shopper.email, "results": 0},
+                {"type": "activity.searched", "query": "call +1 415 555 0132", "results": 0},
+            ]
+        },
+    )
+    until(lambda: {"query": "***", "count": 2} in dashboard(store.admin())["searches_without_result"])
+    store.stop()
+    for name in ("warehouse.db", "stream.db"):
+        content = b"".join(file.read_bytes() for file in store.data.glob(name + "*"))
+        assert content
+        for secret in (shopper.email.encode(), b"Ada Moreau", b"Ferry Building", b"555 0132"):
+            assert secret not in content, (name, secret)
