@@ -232,7 +232,7 @@ char *letter_money(int64_t amount, const char *currency, char text[LETTER_MONEY_
 {
     char digits[24], grouped[32];
     size_t out = 0;
-    money_format(amount < 0 ? -amount : amount, digits);
+    money_format(amount == INT64_MIN ? INT64_MAX : amount < 0 ? -amount : amount, digits);
     size_t whole = strcspn(digits, ".");
     for (size_t i = 0; digits[i]; i++) {
         if (i > 0 && i < whole && (whole - i) % 3 == 0)
