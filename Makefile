@@ -13,7 +13,7 @@ PYTEST := /usr/bin/python3 -m pytest -q -p no:cacheprovider
 export PYTHONDONTWRITEBYTECODE := 1
 
 .PHONY: run test build bench asan tsan format format-check clean packages test-packages install \
-	test-c test-api test-fault test-web
+	tests-built test-c test-api test-web
 
 run: build
 	@exec $(BUILD)/src/winestore serve --demo
@@ -44,18 +44,24 @@ web/dist/index.html: web/node_modules/.package-lock.json $(WEB_SOURCES)
 	@cd web && npm run --silent build
 	@touch $@
 
-test: test-packages build test-c test-api test-web
+test: test-packages build tests-built test-c test-api test-web
 
-test-c: build
+# A build configured before the test tools were there is told of them.
+tests-built: build
+	@ninja -C $(BUILD) -t query tests/unit/test_base > /dev/null 2>&1 || \
+		meson configure $(BUILD) -Dtests=enabled
+	@ninja -C $(BUILD) --quiet
+
+test-c: tests-built
 	meson test -C $(BUILD) --print-errorlogs --no-rebuild
 
-test-api: build
+test-api: tests-built
 	$(PYTEST) tests/api tests/fault
 
 test-web: build
 	node --test tests/web/*.test.mjs
 
-bench: build
+bench: test-packages tests-built
 	@tools/install-packages bench
 	@/usr/bin/python3 bench/run.py $(BENCH)
 
