@@ -307,6 +307,9 @@ static int run(struct import *import, FILE *file, struct error *error)
         .price_max = options->price_max ? options->price_max : 9000,
         .stock = options->stock,
     };
+    if (defaults.price_min > defaults.price_max || defaults.price_max > WINE_MAX_PRICE)
+        return error_set(error, ERROR_INVALID, NULL, "price_max",
+            "the highest price must not be below the lowest, nor above %d", WINE_MAX_PRICE / 100);
     struct stat status;
     if (fstat(fileno(file), &status) == 0 && S_ISREG(status.st_mode))
         import->total_bytes = status.st_size;
