@@ -1,7 +1,7 @@
 /** A stranger finds a bottle, buys it, watches the order being confirmed and gets the e-mail. */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { openPage, startBrowser, startStore, waitForMail } from "./store.mjs";
+import { ADMIN, openPage, startBrowser, startStore, waitForMail } from "./store.mjs";
 
 let store;
 let browser;
@@ -56,7 +56,7 @@ for (const [name, size] of Object.entries({ desk: { width: 1280 }, phone: { widt
       await drawer.getByText(wine.replace(/ \d{4}$/, "")).first().waitFor();
       await drawer.getByRole("link", { name: "Checkout" }).click();
 
-      await page.waitForURL(/\/checkout$/);
+      await page.waitForURL(`${store.url}/checkout`);
       await fillCheckout(page, { email });
       await page.getByText("Total", { exact: true }).waitFor();
       await orderButton(page).click();
@@ -146,7 +146,7 @@ it("opens an account, verifies it, orders with it and erases it", async () => {
   await page.getByLabel("Password").fill("a long password");
   await page.getByLabel("Date of birth").fill("1979-12-09");
   await page.getByRole("button", { name: "Open an account" }).click();
-  await page.waitForURL(/\/checkout$/);
+  await page.waitForURL(`${store.url}/checkout`);
   await page.getByText("Signed in as Grace Hill").waitFor();
   await page.getByRole("button", { name: "Basket, 1 bottle", exact: true }).waitFor();
 
@@ -178,6 +178,122 @@ it("opens an account, verifies it, orders with it and erases it", async () => {
   await dialog.getByRole("button", { name: "Erase my account" }).click();
   await page.waitForURL(`${store.url}/`);
   await page.getByRole("link", { name: "Sign in" }).first().waitFor();
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
+/** The back office at work behind the shopper's back. */
+async function asAdmin() {
+  const answer = await fetch(`${store.url}/api/v1/session`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(ADMIN),
+  });
+  const { token } = await answer.json();
+  return async (method, path, body, headers = {}) => {
+    const done = await fetch(`${store.url}/api/v1/admin${path}`, {
+      method,
+      headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json", ...headers },
+      body: body && JSON.stringify(body),
+    });
+    assert.ok(done.ok, `${method} ${path}: ${done.status} ${done.ok ? "" : await done.text()}`);
+    return done.json();
+  };
+}
+
+async function firstWine(query) {
+  const { items } = await (await fetch(`${store.url}/api/v1/wines?${query}&in_stock=true`)).json();
+  return items[0];
+}
+
+async function putWineInBasket(page, wine, bottles = 1) {
+  await page.goto(`${store.url}/wines/${wine.id}`);
+  await page.getByLabel("How many bottles").last().fill(String(bottles));
+  await page.getByLabel("How many bottles").last().press("Tab");
+  await page.getByRole("button", { name: "Add to basket" }).click();
+  await page.getByRole("button", { name: new RegExp(`^Basket, ${bottles} bottle`) }).waitFor();
+}
+
+it("shows a price that changed, and takes it the second time", async () => {
+  const { context, page, faults } = await openPage(browser);
+  const wine = await firstWine("type=Dessert");
+  await putWineInBasket(page, wine);
+  await page.goto(`${store.url}/checkout`);
+  await fillCheckout(page, { email: "careful@example.com" });
+  const admin = await asAdmin();
+  const now = await admin("GET", `/wines/${wine.id}`);
+  const price = { ...now.price, amount: now.price.amount + 300 };
+  const { id, group_id, vintage_label, available, rating, images, version, status, on_hand, reserved, uploads, created_at, updated_at, ...text } = now;
+  await admin("PUT", `/wines/${wine.id}`, { ...text, price }, { "If-Match": `"${version}"` });
+  await orderButton(page).click();
+  await page.getByRole("alert").getByText(/A price has changed/).waitFor();
+  const major = (price.amount / 100).toFixed(2);
+  await page.getByText(new RegExp(`1 × €${major.replace(".", "\\.")}`)).waitFor();
+  await orderButton(page).click();
+  await page.locator('h1[data-status="confirmed"]').waitFor({ timeout: 15_000 });
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
+it("offers what is left when bottles were sold meanwhile", async () => {
+  const { context, page, faults } = await openPage(browser);
+  const wine = await firstWine("type=Fortified");
+  await putWineInBasket(page, wine, 4);
+  const admin = await asAdmin();
+  const { available } = await admin("GET", `/wines/${wine.id}`);
+  await admin("POST", `/wines/${wine.id}/stock`, { change: 2 - available, reason: "broken in the cellar" });
+  await page.goto(`${store.url}/cart`);
+  await page.getByText("Only 2 left.").waitFor();
+  await page.getByRole("button", { name: "Take 2" }).click();
+  await page.getByRole("button", { name: "Basket, 2 bottles" }).waitFor();
+  assert.equal(await page.getByText("Only 2 left.").count(), 0);
+  await page.goto(`${store.url}/wines/${wine.id}`);
+  await page.getByText("Last 2").waitFor();
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
+it("takes a rating and shows it", async () => {
+  const { context, page, faults } = await openPage(browser);
+  const wine = await firstWine("type=Sparkling");
+  await page.goto(`${store.url}/register?next=/wines/${wine.id}`);
+  await page.getByLabel("Name", { exact: true }).fill("Noor Haddad");
+  await page.getByLabel("E-mail").fill("noor@example.com");
+  await page.getByLabel("Password").fill("a long password");
+  await page.getByLabel("Date of birth").fill("1990-05-01");
+  await page.getByRole("button", { name: "Open an account" }).click();
+  await page.getByRole("button", { name: "Rate this wine" }).click();
+  await page.getByLabel("Your stars").fill("4.5");
+  await page.getByLabel("A few words (optional)").fill("Fine, even on the second day.");
+  await page.getByRole("button", { name: "Send rating" }).click();
+  await page.getByText("Fine, even on the second day.").waitFor();
+  await page.getByText(/^Noor/).waitFor();
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
+it("keeps the basket through signing in, and signs out", async () => {
+  const { context, page, faults } = await openPage(browser);
+  const made = await fetch(`${store.url}/api/v1/users`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ email: "back@example.com", password: "a long password", name: "Noor Haddad", birth_date: "1990-05-01" }),
+  });
+  assert.equal(made.status, 201);
+  await putFirstInBasket(page, "?type=White&in_stock=true");
+  await page.goto(`${store.url}/sign-in?next=/cart`);
+  await page.getByLabel("E-mail").fill("back@example.com");
+  await page.getByLabel("Password").fill("not the password");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByText("E-mail or password is wrong.").waitFor();
+  await page.getByLabel("Password").fill("a long password");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.waitForURL(`${store.url}/cart`);
+  await page.getByRole("button", { name: "Basket, 1 bottle", exact: true }).waitFor();
+  await page.goto(`${store.url}/account`);
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.waitForURL(`${store.url}/`);
+  await page.getByRole("button", { name: "Basket, empty" }).waitFor();
   assert.deepEqual(faults, []);
   await context.close();
 });
