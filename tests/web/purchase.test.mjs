@@ -297,3 +297,50 @@ it("keeps the basket through signing in, and signs out", async () => {
   assert.deepEqual(faults, []);
   await context.close();
 });
+
+it("follows an order without server-sent events too", async () => {
+  const { context, page, faults } = await openPage(browser);
+  await page.route("**/orders/*/events", (route) => route.abort());
+  await putFirstInBasket(page);
+  await page.goto(`${store.url}/checkout`);
+  await fillCheckout(page, { email: "proxy@example.com" });
+  await orderButton(page).click();
+  await page.locator('h1[data-status="confirmed"]').waitFor({ timeout: 15_000 });
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
+it("says that the shop is out of reach, and comes back when it is not", async () => {
+  const { context, page, faults } = await openPage(browser);
+  await page.goto(store.url);
+  await page.getByRole("article").first().waitFor();
+  await page.route("**/api/v1/**", (route) => route.abort());
+  await page.getByRole("link", { name: "All wines" }).first().click();
+  await page.getByText("We can't reach the shop.").waitFor();
+  await page.unroute("**/api/v1/**");
+  await page.getByRole("button", { name: "Try again" }).click();
+  await page.getByRole("article").nth(5).waitFor();
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
+it("sends an order once, however often the answer is lost", async () => {
+  const { context, page, faults } = await openPage(browser);
+  let lost = 0;
+  await page.route("**/api/v1/orders", async (route) => {
+    if (route.request().method() !== "POST" || lost >= 2) return route.fallback();
+    lost++;
+    await route.fetch();
+    return route.abort();
+  });
+  await putFirstInBasket(page);
+  await page.goto(`${store.url}/checkout`);
+  await fillCheckout(page, { email: "tunnel@example.com" });
+  await orderButton(page).click();
+  await page.locator('h1[data-status="confirmed"]').waitFor({ timeout: 15_000 });
+  assert.equal(lost, 2);
+  const orders = await page.evaluate(() => fetch("/api/v1/orders").then((answer) => answer.json()));
+  assert.equal(orders.items.length, 1);
+  assert.deepEqual(faults, []);
+  await context.close();
+});
