@@ -27,18 +27,46 @@ int64_t clock_monotonic_ms(void)
     return clock_monotonic_ns() / 1000000;
 }
 
+static char *put_digits(char *out, int value, int count)
+{
+    for (int i = count - 1; i >= 0; i--, value /= 10)
+        out[i] = (char)('0' + value % 10);
+    return out + count;
+}
+
+/* By hand: gmtime_r takes a lock that all threads share, and every answer and event has times. The
+ * calendar is Howard Hinnant's civil_from_days (howardhinnant.github.io/date_algorithms.html). */
 char *clock_format(int64_t unix_ms, char *text)
 {
-    time_t seconds = (time_t)(unix_ms / 1000);
-    int millis = (int)(unix_ms % 1000);
-    if (millis < 0) {
-        millis += 1000;
-        seconds--;
+    int64_t days = unix_ms / 86400000;
+    int rest = (int)(unix_ms % 86400000);
+    if (rest < 0) {
+        rest += 86400000;
+        days--;
     }
-    struct tm parts;
-    gmtime_r(&seconds, &parts);
-    size_t length = strftime(text, CLOCK_TEXT_SIZE, "%Y-%m-%dT%H:%M:%S", &parts);
-    snprintf(text + length, CLOCK_TEXT_SIZE - length, ".%03dZ", millis);
+    days += 719468; /* from 0000-03-01 */
+    int64_t era = (days >= 0 ? days : days - 146096) / 146097;
+    int day = (int)(days - era * 146097);
+    int year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
+    int day_of_year = day - (365 * year + year / 4 - year / 100);
+    int month = (5 * day_of_year + 2) / 153;
+    int day_of_month = day_of_year - (153 * month + 2) / 5 + 1;
+    month += month < 10 ? 3 : -9;
+    char *out = put_digits(text, (int)(year + era * 400) + (month <= 2), 4);
+    *out++ = '-';
+    out = put_digits(out, month, 2);
+    *out++ = '-';
+    out = put_digits(out, day_of_month, 2);
+    *out++ = 'T';
+    out = put_digits(out, rest / 3600000, 2);
+    *out++ = ':';
+    out = put_digits(out, rest / 60000 % 60, 2);
+    *out++ = ':';
+    out = put_digits(out, rest / 1000 % 60, 2);
+    *out++ = '.';
+    out = put_digits(out, rest % 1000, 3);
+    *out++ = 'Z';
+    *out = '\0';
     return text;
 }
 
@@ -143,11 +171,13 @@ int clock_age_years(const char *birth_date, int64_t unix_ms)
     int year, month, day;
     if (clock_parse_date(birth_date, &year, &month, &day) < 0)
         return -1;
-    time_t seconds = (time_t)(unix_ms / 1000);
-    struct tm today;
-    gmtime_r(&seconds, &today);
-    int age = today.tm_year + 1900 - year;
-    if (today.tm_mon + 1 < month || (today.tm_mon + 1 == month && today.tm_mday < day))
+    char today[CLOCK_TEXT_SIZE];
+    const char *cursor = clock_format(unix_ms, today);
+    int this_year, this_month, this_day;
+    if (parse_date(&cursor, &this_year, &this_month, &this_day) < 0)
+        return -1;
+    int age = this_year - year;
+    if (this_month < month || (this_month == month && this_day < day))
         age--;
     return age;
 }

@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static void test_arena_survives_growth_and_clear(void **state)
@@ -69,6 +70,23 @@ static void test_clock_reads_and_writes_times(void **state)
     assert_int_equal(clock_parse_date("2000-02-29", NULL, NULL, NULL), 0);
     assert_int_equal(clock_parse_date("1900-02-29", NULL, NULL, NULL), -1);
     assert_int_equal(clock_parse_date("2001-2-03", NULL, NULL, NULL), -1);
+}
+
+static void test_clock_writes_every_day(void **state)
+{
+    (void)state;
+    /* Each day, and a time of it, from 1899 to 2101, as the C library has it. */
+    for (int64_t day = -25932; day < 47847; day++) {
+        int64_t ms = day * 86400000 + (day * 7919 % 86400000 + 86400000) % 86400000;
+        char text[CLOCK_TEXT_SIZE], wanted[64];
+        time_t seconds = (time_t)((ms - ((ms % 1000 + 1000) % 1000)) / 1000);
+        struct tm parts;
+        gmtime_r(&seconds, &parts);
+        size_t length = strftime(wanted, sizeof(wanted), "%Y-%m-%dT%H:%M:%S", &parts);
+        snprintf(
+            wanted + length, sizeof(wanted) - length, ".%03dZ", (int)((ms % 1000 + 1000) % 1000));
+        assert_string_equal(clock_format(ms, text), wanted);
+    }
 }
 
 static void test_age_turns_on_the_birthday(void **state)
@@ -371,6 +389,7 @@ int main(void)
         cmocka_unit_test(test_arena_survives_growth_and_clear),
         cmocka_unit_test(test_buffer_writes_json_and_html),
         cmocka_unit_test(test_clock_reads_and_writes_times),
+        cmocka_unit_test(test_clock_writes_every_day),
         cmocka_unit_test(test_age_turns_on_the_birthday),
         cmocka_unit_test(test_ids_are_unique_and_sorted),
         cmocka_unit_test(test_money_rounds_half_up),
