@@ -141,9 +141,7 @@ static int open_server(struct app *app, struct error *error)
 
 static int serve(struct app *app, struct error *error)
 {
-    int rc = ensure_admin(app, error);
-    if (rc == 0)
-        rc = services_start(app, error);
+    int rc = services_start(app, error);
     if (rc == 0 && app->options.demo)
         rc = demo_fill(app, error);
     if (rc == 0)
@@ -152,6 +150,9 @@ static int serve(struct app *app, struct error *error)
         rc = open_server(app, error);
     if (rc == 0)
         rc = control_start(&app->control, app->data.path, app_command, app, error);
+    /* Last: a start that fails must not use up the password that is shown but once. */
+    if (rc == 0)
+        rc = ensure_admin(app, error);
     return rc;
 }
 

@@ -303,7 +303,7 @@ int demo_fill(struct app *app, struct error *error)
     struct product_totals totals;
     char path[PATH_MAX], text[160];
     int rc = product_store_totals(app->engines.product, &totals, error);
-    if (rc < 0 || totals.wines > 0 || !app->data.fresh)
+    if (rc < 0 || totals.wines > 0)
         return rc;
     rc = settings_share(app->config, "demo/catalogue.csv", path, sizeof(path), error);
     if (rc < 0)

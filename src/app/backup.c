@@ -163,6 +163,22 @@ static int copy_databases(struct job *job, struct error *error)
     return rc;
 }
 
+/* A backup inside the data directory would go into itself, and into every later one. */
+static bool is_within(const char *folder, const char *path)
+{
+    char above[PATH_MAX], real[PATH_MAX], real_folder[PATH_MAX];
+    snprintf(above, sizeof(above), "%s", path);
+    char *slash;
+    while ((slash = strrchr(above, '/')) && slash != above) {
+        *slash = '\0';
+        if (realpath(above, real))
+            break;
+    }
+    size_t length = realpath(folder, real_folder) ? strlen(real_folder) : 0;
+    return length && slash && slash != above && strncmp(real, real_folder, length) == 0 &&
+           (real[length] == '/' || real[length] == '\0');
+}
+
 int backup_write(
     const char *data, const char *target, struct backup_result *result, struct error *error)
 {
@@ -170,6 +186,9 @@ int backup_write(
     if (access(target, F_OK) == 0)
         return error_set(error, ERROR_CONFLICT, NULL, "target",
             "%s exists already; choose a new directory", target);
+    if (is_within(data, target))
+        return error_set(error, ERROR_INVALID, NULL, "target",
+            "%s is inside the data directory; choose a place outside", target);
     if (snprintf(partial, sizeof(partial), "%s.partial", target) >= PATH_MAX)
         return error_set(error, ERROR_INVALID, NULL, "target", "the path is too long");
     struct job *job = calloc(1, sizeof(*job));

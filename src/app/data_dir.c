@@ -1,5 +1,7 @@
 #include "data_dir.h"
 
+#include "text.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -11,17 +13,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static bool is_empty(const char *path)
+/* Databases are what needs the keys; a start that failed before it made one leaves a fresh place.
+ */
+static bool holds_database(const char *path)
 {
     DIR *directory = opendir(path);
     if (!directory)
-        return false;
+        return true;
     struct dirent *entry;
-    bool empty = true;
-    while (empty && (entry = readdir(directory)))
-        empty = entry->d_name[0] == '.' || strcmp(entry->d_name, "winestore.conf") == 0;
+    bool found = false;
+    while (!found && (entry = readdir(directory)))
+        found = text_ends_with(entry->d_name, ".db");
     closedir(directory);
-    return empty;
+    return found;
 }
 
 static int make_directory(const char *path, bool create, struct error *error)
@@ -82,7 +86,7 @@ int data_dir_open(struct data_dir *dir, const char *path, bool create, struct er
     if (!realpath(path, resolved) || strlen(resolved) >= sizeof(dir->path))
         return error_set(error, ERROR_UNAVAILABLE, NULL, "data", "%s: %s", path, strerror(errno));
     strcpy(dir->path, resolved);
-    dir->fresh = is_empty(dir->path);
+    dir->fresh = !holds_database(dir->path);
     return take_lock(dir, error);
 }
 

@@ -13,7 +13,7 @@
 struct data_dir {
     char path[3072]; /* absolute */
     int lock;        /* descriptor */
-    bool fresh;      /* nothing was in it */
+    bool fresh;      /* no database is in it yet */
     bool unclean;    /* the last program that served from it did not end in order */
 };
 

@@ -111,7 +111,8 @@ int config_load(struct config *config, const char *path, struct error *error)
 {
     FILE *file = fopen(path, "re");
     if (!file)
-        return error_set(error, errno == ENOENT ? ERROR_NOT_FOUND : ERROR_INVALID, NULL, NULL,
+        return error_set(error,
+            errno == ENOENT || errno == ENOTDIR ? ERROR_NOT_FOUND : ERROR_INVALID, NULL, NULL,
             "%s: %s", path, strerror(errno));
     char line[2048];
     int rc = 0;

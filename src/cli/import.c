@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const char usage[] =
@@ -98,8 +99,12 @@ int cli_import(int argc, char **argv)
         return cli_misuse(usage, "name one file");
     struct view view = {.file = argv[optind], .terminal = isatty(STDERR_FILENO)};
     int fd = open(view.file, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        fprintf(stderr, "winestore: %s: %s\n", view.file, strerror(errno));
+    struct stat info;
+    bool directory = fd >= 0 && fstat(fd, &info) == 0 && S_ISDIR(info.st_mode);
+    if (fd < 0 || directory) {
+        fprintf(stderr, "winestore: %s: %s\n", view.file, strerror(directory ? EISDIR : errno));
+        if (fd >= 0)
+            close(fd);
         return 1;
     }
     struct config *config = cli_settings(&common);

@@ -377,7 +377,27 @@ static int prepare_writer(
         rc = sqlite_script(db->writer, checkpoint, error);
     if (rc == 0 && options->overwrite)
         rc = sqlite_script(db->writer, "PRAGMA secure_delete=ON", error);
-    return rc == 0 ? migrate(db, options->migrations, error) : rc;
+    return rc;
+}
+
+/* What SQLite says of a file does not name it. */
+static int name_file(
+    const struct sqlite_db *db, int rc, const struct error *cause, struct error *error)
+{
+    bool damaged = cause->code == ERROR_INTERNAL;
+    return error_set(error, (enum error_code)rc, NULL, NULL, "%s: %.200s%s", db->path,
+        cause->message, damaged ? "; restore it from a backup" : "");
+}
+
+static int open_writer(
+    struct sqlite_db *db, const struct sqlite_options *options, struct error *error)
+{
+    struct error cause = {0};
+    db->writer = sqlite_conn_open(db->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, error);
+    if (!db->writer)
+        return ERROR_UNAVAILABLE;
+    int rc = prepare_writer(db, options, &cause);
+    return rc < 0 ? name_file(db, rc, &cause, error) : migrate(db, options->migrations, error);
 }
 
 static void db_free(struct sqlite_db *db)
@@ -407,8 +427,7 @@ int sqlite_db_open(struct sqlite_db **out, const char *path, const struct sqlite
     pthread_cond_init(&db->wake, &attributes);
     pthread_condattr_destroy(&attributes);
     pthread_key_create(&db->reader_key, NULL);
-    db->writer = sqlite_conn_open(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, error);
-    int rc = db->writer ? prepare_writer(db, options, error) : ERROR_UNAVAILABLE;
+    int rc = open_writer(db, options, error);
     if (rc == 0 && pthread_create(&db->thread, NULL, write_loop, db) != 0)
         rc = error_set(error, ERROR_INTERNAL, NULL, NULL, "%s: no thread to write with", path);
     if (rc < 0) {
