@@ -15,7 +15,7 @@ struct keyring;
 struct shoppers;
 struct upstream;
 
-#define SHOPPERS_TTL_MS 5000
+#define SHOPPERS_TTL_MS 1000 /* an erased shopper is forgotten within it */
 
 struct shopper {
     const char *email;
