@@ -510,7 +510,7 @@ static void test_stock_changes_once_per_message(void **state)
 struct buyer {
     struct world *world;
     const char *wine;
-    int number, bought;
+    int number, bought; /* or, when looking: how often too much was seen */
 };
 
 static void *buy(void *argument)
@@ -542,6 +542,47 @@ static void test_stock_is_never_sold_twice(void **state)
     }
     assert_int_equal(bought, 50);
     assert_int_equal(get(world, a, PRODUCT_PUBLIC)->available, 0);
+}
+
+static void *buy_and_look(void *argument)
+{
+    struct buyer *buyer = argument;
+    struct arena *arena = arena_new();
+    for (int i = 0; i < 100; i++) {
+        struct waiter waiter = WAITER;
+        char order[ID_SIZE];
+        snprintf(order, sizeof(order), "01JB%022d", buyer->number * 1000 + i);
+        reserve(buyer->world, order, buyer->wine, 1, &waiter);
+        int64_t left = waiter.lines[0].available;
+        for (int look = 0; look < 4; look++) {
+            enum product_detail detail = look % 2 ? PRODUCT_BRIEF : PRODUCT_PUBLIC;
+            product_store_get(
+                buyer->world->store, arena, &buyer->wine, 1, detail, on_wines, &waiter);
+            await(&waiter);
+            buyer->bought += waiter.wines[0].available > left;
+        }
+        arena_clear(arena);
+    }
+    arena_free(arena);
+    return NULL;
+}
+
+/* Whoever was told of a change reads it, whatever is kept in memory. */
+static void test_what_was_acknowledged_is_read(void **state)
+{
+    struct world *world = *state;
+    const char *a = add(world, "a", "alpha", 900, 1000);
+    struct buyer buyers[4];
+    pthread_t threads[4];
+    for (int i = 0; i < 4; i++) {
+        buyers[i] = (struct buyer){.world = world, .wine = a, .number = i};
+        pthread_create(&threads[i], NULL, buy_and_look, &buyers[i]);
+    }
+    for (int i = 0; i < 4; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(buyers[i].bought, 0);
+    }
+    assert_int_equal(get(world, a, PRODUCT_PUBLIC)->available, 600);
 }
 
 /* ---- ratings ---- */
@@ -846,6 +887,7 @@ int main(void)
         TEST(test_a_release_is_remembered),
         TEST(test_stock_changes_once_per_message),
         TEST(test_stock_is_never_sold_twice),
+        TEST(test_what_was_acknowledged_is_read),
         TEST(test_a_shopper_has_one_rating_of_a_wine),
         TEST(test_the_latest_pictures_are_shown),
         TEST(test_imports_go_by_sku),

@@ -17,7 +17,6 @@ static const char *const migrations[] = {
     " group_id TEXT NOT NULL, created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL,"
     " images TEXT NOT NULL DEFAULT '[]', image_upload TEXT NOT NULL DEFAULT '',"
     " brief TEXT NOT NULL, doc TEXT NOT NULL) STRICT;"
-    "CREATE INDEX wine_of_group ON wine(group_id);"
     "CREATE TABLE state("
     " wine INTEGER PRIMARY KEY REFERENCES wine, on_hand INTEGER NOT NULL CHECK(on_hand >= 0),"
     " available INTEGER NOT NULL CHECK(available >= 0), stock_version INTEGER NOT NULL DEFAULT 0,"
@@ -44,11 +43,12 @@ static const char *const migrations[] = {
 
 /* ---- jobs ---- */
 
-void *store_job_new(size_t size, const struct trace *trace)
+void *store_job_new(struct product_store *store, size_t size, const struct trace *trace)
 {
     struct arena *arena = arena_new();
     struct store_job *job = arena_zalloc(arena, size);
     job->arena = arena;
+    job->cache = store_of(store)->cache;
     if (trace)
         job->trace = *trace;
     return job;
@@ -66,14 +66,15 @@ void store_job_done(struct sqlite_job *job)
     store_job_free(self);
 }
 
-int store_put_event(struct sqlite_conn *conn, const struct product_event *event,
-    const struct buffer *body, struct error *error)
+int store_put_event(struct sqlite_conn *conn, struct wine_cache *cache,
+    const struct product_event *event, const struct buffer *body, struct error *error)
 {
     struct outbox_item item = {.target = "stream",
         .key = event->wine_id,
         .id = event->id,
         .body = body->data,
         .length = body->length};
+    wine_cache_touch(cache, event->wine_id);
     return sqlite_outbox_put(conn, &item, error);
 }
 
@@ -140,60 +141,68 @@ int store_find(
     return 0;
 }
 
-static int get_some(struct sqlite_conn *conn, struct arena *arena, const char *const *ids,
+/* Reads one wine into the cache and for the caller. Needs `row` reset before and after. */
+static int get_one(struct sqlite_conn *conn, sqlite3_stmt *row, struct wine_cache *cache,
+    struct arena *arena, const char *id, enum product_detail detail, struct product_wine *wine,
+    struct error *error)
+{
+    uint64_t begun = wine_cache_begin(cache);
+    sqlite3_bind_text(row, 1, id, -1, SQLITE_STATIC);
+    int rc = sqlite_step(conn, row, error);
+    if (rc <= 0)
+        return rc;
+    read_numbers(row, wine);
+    wine->created_ms = sqlite3_column_int64(row, 12);
+    wine->updated_ms = sqlite3_column_int64(row, 13);
+    struct wine_stored stored = {
+        .doc = sqlite_text(row, 11),
+        .doc_length = (size_t)sqlite3_column_bytes(row, 11),
+        .brief = sqlite_text(row, 14),
+        .brief_length = (size_t)sqlite3_column_bytes(row, 14),
+    };
+    wine_cache_keep(cache, begun, wine, &stored);
+    if (detail == PRODUCT_BRIEF)
+        document_splice(arena, wine, detail, stored.brief, stored.brief_length);
+    else
+        document_splice(arena, wine, detail, stored.doc, stored.doc_length);
+    return 0;
+}
+
+static int get_missing(struct store_sqlite *store, struct arena *arena, const char *const *ids,
     size_t count, enum product_detail detail, struct product_wine *wines, struct error *error)
 {
-    CLEANUP_STATEMENT sqlite3_stmt *row =
-        detail == PRODUCT_BRIEF
-            ? sqlite_prepare(conn,
-                  "SELECT " NUMBERS ", w.brief FROM wine w JOIN state s ON s.wine = w.row"
-                  " WHERE w.id = ?",
-                  error)
-            : sqlite_prepare(conn,
-                  "SELECT " NUMBERS ", w.doc, w.created_ms, w.updated_ms FROM wine w"
-                  " JOIN state s ON s.wine = w.row WHERE w.id = ?",
-                  error);
+    struct sqlite_conn *conn = sqlite_db_reader(store->db, error);
+    if (!conn)
+        return error->code;
+    CLEANUP_STATEMENT sqlite3_stmt *row = sqlite_prepare(conn,
+        "SELECT " NUMBERS ", w.doc, w.created_ms, w.updated_ms, w.brief FROM wine w"
+        " JOIN state s ON s.wine = w.row WHERE w.id = ?",
+        error);
     if (!row)
         return ERROR_INTERNAL;
     for (size_t i = 0; i < count; i++) {
-        sqlite3_bind_text(row, 1, ids[i], -1, SQLITE_STATIC);
-        int rc = sqlite_step(conn, row, error);
+        if (wines[i].row)
+            continue;
+        int rc = get_one(conn, row, store->cache, arena, ids[i], detail, &wines[i], error);
+        sqlite3_reset(row);
         if (rc < 0)
             return rc;
-        if (rc > 0) {
-            read_numbers(row, &wines[i]);
-            read_json(arena, row, 11, detail, &wines[i]);
-            if (detail == PRODUCT_PUBLIC) {
-                wines[i].created_ms = sqlite3_column_int64(row, 12);
-                wines[i].updated_ms = sqlite3_column_int64(row, 13);
-            }
-        }
-        sqlite3_reset(row);
     }
     return 0;
 }
 
-/* Several statements under one read transaction take the file's lock once. */
-static int get_many(struct sqlite_conn *conn, struct arena *arena, const char *const *ids,
-    size_t count, enum product_detail detail, struct product_wine *wines, struct error *error)
-{
-    int rc = sqlite_exec(conn, error, "BEGIN", "");
-    if (rc < 0)
-        return rc;
-    rc = get_some(conn, arena, ids, count, detail, wines, error);
-    int ended = sqlite_exec(conn, rc < 0 ? NULL : error, "COMMIT", "");
-    return rc < 0 ? rc : ended;
-}
-
-static void sqlite_get(struct product_store *store, struct arena *arena, const char *const *ids,
+static void sqlite_get(struct product_store *base, struct arena *arena, const char *const *ids,
     size_t count, enum product_detail detail, product_wines_fn *done, void *ctx)
 {
+    struct store_sqlite *store = store_of(base);
     struct error error = {0};
     struct product_wine *wines = arena_new_array(arena, count ? count : 1, struct product_wine);
-    struct sqlite_conn *conn = sqlite_db_reader(store_of(store)->db, &error);
-    int rc = error.code;
-    if (conn)
-        rc = (count > 1 ? get_many : get_some)(conn, arena, ids, count, detail, wines, &error);
+    size_t found = 0;
+    for (size_t i = 0; i < count; i++)
+        found += wine_cache_get(store->cache, arena, ids[i], detail, &wines[i]);
+    int rc = 0;
+    if (found < count)
+        rc = get_missing(store, arena, ids, count, detail, wines, &error);
     done(ctx, rc, &error, wines, rc < 0 ? 0 : count);
 }
 
@@ -423,7 +432,7 @@ static int trim_run(struct sqlite_conn *conn, struct sqlite_job *job)
 static void sqlite_pending_done(
     struct product_store *store, int64_t upto, product_done_fn *done, void *ctx)
 {
-    struct trim_job *trim = store_job_new(sizeof(*trim), NULL);
+    struct trim_job *trim = store_job_new(store, sizeof(*trim), NULL);
     trim->base.job.run = trim_run;
     trim->base.job.done = store_job_done;
     trim->base.done = done;
@@ -434,15 +443,25 @@ static void sqlite_pending_done(
 
 /* ---- life ---- */
 
-static void sqlite_attach_relay(struct product_store *store, struct relay *relay)
+/* The cache first: who is told by the relay must not read what was there before. */
+static void committed(void *ctx)
 {
-    struct sqlite_db *db = store_of(store)->db;
-    sqlite_db_on_commit(db, relay_wake_source, relay_add_sqlite_source(relay, "product", db));
+    struct store_sqlite *store = ctx;
+    wine_cache_committed(store->cache);
+    if (store->source)
+        relay_wake(store->source);
+}
+
+static void sqlite_attach_relay(struct product_store *base, struct relay *relay)
+{
+    struct store_sqlite *store = store_of(base);
+    store->source = relay_add_sqlite_source(relay, "product", store->db);
 }
 
 static void sqlite_store_close(struct product_store *store)
 {
     sqlite_db_close(store_of(store)->db);
+    wine_cache_free(store_of(store)->cache);
     free(store_of(store));
 }
 
@@ -482,6 +501,8 @@ int product_store_sqlite_open(struct product_store **out, const char *path, stru
         abort();
     store->base.ops = &sqlite_ops;
     store->db = db;
+    store->cache = wine_cache_new();
+    sqlite_db_on_commit(db, committed, store);
     *out = &store->base;
     return 0;
 }

@@ -5,10 +5,13 @@
 #include "document.h"
 #include "sqlite_db.h"
 #include "store.h"
+#include "wine_cache.h"
 
 struct store_sqlite {
     struct product_store base; /* first: the port's address is the engine's */
     struct sqlite_db *db;
+    struct wine_cache *cache;
+    struct relay_source *source;
 };
 
 static inline struct store_sqlite *store_of(struct product_store *store)
@@ -28,19 +31,21 @@ struct store_job {
     };
     void *ctx;
     struct trace trace;
+    struct wine_cache *cache;
     char id[ID_SIZE];
 };
 
 /* A new job of `size` bytes that begins with a struct store_job. */
-void *store_job_new(size_t size, const struct trace *trace);
+void *store_job_new(struct product_store *store, size_t size, const struct trace *trace);
 
 /* `error` for callbacks: the job's. */
 void store_job_done(struct sqlite_job *job); /* calls `done` and frees */
 void store_job_free(struct store_job *job);
 
-/* Puts the event in the outbox. */
-int store_put_event(struct sqlite_conn *conn, const struct product_event *event,
-    const struct buffer *body, struct error *error);
+/* Puts the event in the outbox. Every change of a wine leaves one, so the cache hears of it here.
+ */
+int store_put_event(struct sqlite_conn *conn, struct wine_cache *cache,
+    const struct product_event *event, const struct buffer *body, struct error *error);
 
 /* Notes that the search must hear of the wine. */
 int store_put_pending(struct sqlite_conn *conn, int64_t row, struct error *error);
@@ -84,7 +89,8 @@ void sqlite_uploads(
     struct product_store *store, const char *wine_id, product_uploads_fn *done, void *ctx);
 
 /* Replaces the pictures in the wine's document, with the event; call within a job. */
-int store_set_images(struct sqlite_conn *conn, const struct product_wine *wine, const char *upload,
-    const char *images, const struct trace *trace, struct error *error);
+int store_set_images(struct sqlite_conn *conn, struct wine_cache *cache,
+    const struct product_wine *wine, const char *upload, const char *images,
+    const struct trace *trace, struct error *error);
 
 #endif

@@ -11,10 +11,11 @@ struct upload_job {
     const char *blob, *images;
 };
 
-static struct upload_job *upload_job_new(const struct product_upload *upload,
-    const struct trace *trace, product_done_fn *done, void *ctx)
+static struct upload_job *upload_job_new(struct product_store *store,
+    const struct product_upload *upload, const struct trace *trace, product_done_fn *done,
+    void *ctx)
 {
-    struct upload_job *job = store_job_new(sizeof(*job), trace);
+    struct upload_job *job = store_job_new(store, sizeof(*job), trace);
     job->base.job.done = store_job_done;
     job->base.done = done;
     job->base.ctx = ctx;
@@ -50,7 +51,7 @@ static int add_run(struct sqlite_conn *conn, struct sqlite_job *base)
 void sqlite_add_upload(struct product_store *store, const struct product_upload *upload,
     const char *blob, product_done_fn *done, void *ctx)
 {
-    struct upload_job *job = upload_job_new(upload, NULL, done, ctx);
+    struct upload_job *job = upload_job_new(store, upload, NULL, done, ctx);
     job->base.job.run = add_run;
     job->blob = arena_strdup(job->base.arena, blob);
     sqlite_db_write(store_of(store)->db, &job->base.job);
@@ -85,14 +86,14 @@ static int finish_run(struct sqlite_conn *conn, struct sqlite_job *base)
         return rc;
     rc = is_newest(conn, &wine, job->upload.id, error);
     return rc <= 0 ? rc
-                   : store_set_images(
-                         conn, &wine, job->upload.id, job->images, &job->base.trace, error);
+                   : store_set_images(conn, job->base.cache, &wine, job->upload.id, job->images,
+                         &job->base.trace, error);
 }
 
 void sqlite_finish_upload(struct product_store *store, const struct product_upload *upload,
     const char *images, const struct trace *trace, product_done_fn *done, void *ctx)
 {
-    struct upload_job *job = upload_job_new(upload, trace, done, ctx);
+    struct upload_job *job = upload_job_new(store, upload, trace, done, ctx);
     job->base.job.run = finish_run;
     job->images = arena_strdup(job->base.arena, images);
     sqlite_db_write(store_of(store)->db, &job->base.job);
@@ -104,15 +105,15 @@ static int clear_run(struct sqlite_conn *conn, struct sqlite_job *base)
     struct product_wine wine;
     char mark[ID_SIZE];
     int rc = store_find(conn, job->base.id, &wine, &base->error);
-    return rc < 0
-               ? rc
-               : store_set_images(conn, &wine, id_new(mark), "[]", &job->base.trace, &base->error);
+    return rc < 0 ? rc
+                  : store_set_images(conn, job->base.cache, &wine, id_new(mark), "[]",
+                        &job->base.trace, &base->error);
 }
 
 void sqlite_clear_images(struct product_store *store, const char *wine_id,
     const struct trace *trace, product_done_fn *done, void *ctx)
 {
-    struct upload_job *job = upload_job_new(NULL, trace, done, ctx);
+    struct upload_job *job = upload_job_new(store, NULL, trace, done, ctx);
     job->base.job.run = clear_run;
     memcpy(job->base.id, wine_id, ID_SIZE);
     sqlite_db_write(store_of(store)->db, &job->base.job);

@@ -60,7 +60,7 @@ static int rate_run(struct sqlite_conn *conn, struct sqlite_job *base)
     struct product_event event = {
         .wine_id = job->wine.id, .sequence = job->wine.rating_version, .trace = &job->base.trace};
     event_rating(&body, &event, &job->rating, job->wine.halves, job->wine.ratings);
-    return store_put_event(conn, &event, &body, &base->error);
+    return store_put_event(conn, job->base.cache, &event, &body, &base->error);
 }
 
 static void rate_done(struct sqlite_job *base)
@@ -73,7 +73,7 @@ static void rate_done(struct sqlite_job *base)
 void sqlite_rate(struct product_store *store, const struct product_rating *rating,
     const struct trace *trace, product_rated_fn *done, void *ctx)
 {
-    struct rate_job *job = store_job_new(sizeof(*job), trace);
+    struct rate_job *job = store_job_new(store, sizeof(*job), trace);
     job->base.job.run = rate_run;
     job->base.job.done = rate_done;
     job->base.rated_done = done;

@@ -21,10 +21,11 @@ static void lines_done(struct sqlite_job *job)
     store_job_free(&self->base);
 }
 
-static struct lines_job *lines_job_new(const struct product_line *lines, size_t count,
-    const struct trace *trace, product_lines_fn *done, void *ctx)
+static struct lines_job *lines_job_new(struct product_store *store,
+    const struct product_line *lines, size_t count, const struct trace *trace,
+    product_lines_fn *done, void *ctx)
 {
-    struct lines_job *job = store_job_new(sizeof(*job), trace);
+    struct lines_job *job = store_job_new(store, sizeof(*job), trace);
     job->base.job.done = lines_done;
     job->base.lines_done = done;
     job->base.ctx = ctx;
@@ -44,7 +45,7 @@ static int put_stock_event(struct sqlite_conn *conn, struct lines_job *job,
     struct product_event event = {
         .wine_id = line->id, .sequence = version, .trace = &job->base.trace};
     event_stock(buffer, &event, cause, change, line->available, line->on_hand, order_id);
-    return store_put_event(conn, &event, buffer, &job->base.job.error);
+    return store_put_event(conn, job->base.cache, &event, buffer, &job->base.job.error);
 }
 
 /* Moves one line's stock. 1 done, 0 when it cannot be had (line->available says what is left). */
@@ -144,7 +145,7 @@ void sqlite_reserve(struct product_store *store, const char *order_id,
     const struct product_line *lines, size_t count, const struct trace *trace,
     product_lines_fn *done, void *ctx)
 {
-    struct lines_job *job = lines_job_new(lines, count, trace, done, ctx);
+    struct lines_job *job = lines_job_new(store, lines, count, trace, done, ctx);
     job->base.job.run = reserve_run;
     memcpy(job->base.id, order_id, ID_SIZE);
     sqlite_db_write(store_of(store)->db, &job->base.job);
@@ -211,7 +212,7 @@ void sqlite_settle(struct product_store *store, const char *order_id,
     enum product_settlement settlement, const struct trace *trace, product_lines_fn *done,
     void *ctx)
 {
-    struct lines_job *job = lines_job_new(NULL, 0, trace, done, ctx);
+    struct lines_job *job = lines_job_new(store, NULL, 0, trace, done, ctx);
     job->base.job.run = settle_run;
     job->settlement = settlement;
     memcpy(job->base.id, order_id, ID_SIZE);
@@ -276,7 +277,7 @@ static int change_run(struct sqlite_conn *conn, struct sqlite_job *base)
 void sqlite_change_stock(struct product_store *store, const struct product_line *lines,
     size_t count, const struct product_change *change, product_lines_fn *done, void *ctx)
 {
-    struct lines_job *job = lines_job_new(lines, count, &change->trace, done, ctx);
+    struct lines_job *job = lines_job_new(store, lines, count, &change->trace, done, ctx);
     job->base.job.run = change_run;
     job->message_id = arena_strdup(job->base.arena, change->message_id);
     job->cause = arena_strdup(job->base.arena, change->cause);

@@ -120,6 +120,7 @@ static int group_by_id(struct sqlite_conn *conn, const char *wanted, const char 
 
 struct wine_texts {
     struct buffer doc, brief, event;
+    struct wine_cache *cache;
 };
 
 static void texts_release(struct wine_texts *texts)
@@ -144,7 +145,7 @@ static int tell(struct sqlite_conn *conn, struct wine_texts *texts, const char *
 {
     struct product_event event = {.wine_id = id, .sequence = revision, .trace = trace};
     event_product(&texts->event, &event, type, texts->doc.data);
-    int rc = store_put_event(conn, &event, &texts->event, error);
+    int rc = store_put_event(conn, texts->cache, &event, &texts->event, error);
     return rc < 0 ? rc : store_put_pending(conn, row, error);
 }
 
@@ -174,7 +175,7 @@ static int insert_wine(struct sqlite_conn *conn, struct wine_texts *texts,
         struct product_event event = {.wine_id = id, .sequence = 1, .trace = trace};
         event_stock(&texts->event, &event, trace ? "restock" : "import", record->stock,
             record->stock, record->stock, NULL);
-        rc = store_put_event(conn, &event, &texts->event, error);
+        rc = store_put_event(conn, texts->cache, &event, &texts->event, error);
     }
     return rc;
 }
@@ -231,7 +232,7 @@ static int put_run(struct sqlite_conn *conn, struct sqlite_job *base)
     const struct product_record *record = &put->record;
     struct error *error = &base->error;
     CLEANUP_STORED struct stored_wine old = {0};
-    CLEANUP_TEXTS struct wine_texts texts = {0};
+    CLEANUP_TEXTS struct wine_texts texts = {.cache = job->base.cache};
     int rc = put->version ? find_by_id(conn, put->id, &old, error) : 0;
     if (rc == 0 && put->version)
         rc = error_set(error, ERROR_NOT_FOUND, NULL, NULL, "there is no such wine");
@@ -259,7 +260,7 @@ static int put_run(struct sqlite_conn *conn, struct sqlite_job *base)
 void sqlite_put_wine(
     struct product_store *store, const struct product_put *put, product_done_fn *done, void *ctx)
 {
-    struct put_job *job = store_job_new(sizeof(*job), &put->trace);
+    struct put_job *job = store_job_new(store, sizeof(*job), &put->trace);
     struct arena *arena = job->base.arena;
     job->base.job.run = put_run;
     job->base.job.done = store_job_done;
@@ -305,14 +306,14 @@ static int withdraw_run(struct sqlite_conn *conn, struct sqlite_job *base)
         .wine_id = job->base.id, .sequence = old.wine.revision + 1, .trace = &job->base.trace};
     event_product(&body, &event, "product.withdrawn", NULL);
     if (rc == 0)
-        rc = store_put_event(conn, &event, &body, error);
+        rc = store_put_event(conn, job->base.cache, &event, &body, error);
     return rc < 0 ? rc : store_put_pending(conn, old.wine.row, error);
 }
 
 void sqlite_withdraw(struct product_store *store, const char *id, int64_t version,
     const struct trace *trace, product_done_fn *done, void *ctx)
 {
-    struct withdraw_job *job = store_job_new(sizeof(*job), trace);
+    struct withdraw_job *job = store_job_new(store, sizeof(*job), trace);
     job->base.job.run = withdraw_run;
     job->base.job.done = store_job_done;
     job->base.done = done;
@@ -324,11 +325,12 @@ void sqlite_withdraw(struct product_store *store, const char *id, int64_t versio
 
 /* ---- pictures in the document ---- */
 
-int store_set_images(struct sqlite_conn *conn, const struct product_wine *wine, const char *upload,
-    const char *images, const struct trace *trace, struct error *error)
+int store_set_images(struct sqlite_conn *conn, struct wine_cache *cache,
+    const struct product_wine *wine, const char *upload, const char *images,
+    const struct trace *trace, struct error *error)
 {
     CLEANUP_STORED struct stored_wine old = {0};
-    CLEANUP_TEXTS struct wine_texts texts = {0};
+    CLEANUP_TEXTS struct wine_texts texts = {.cache = cache};
     int rc = find_by_id(conn, wine->id, &old, error);
     if (rc < 0)
         return rc;
@@ -384,7 +386,7 @@ static int import_run(struct sqlite_conn *conn, struct sqlite_job *base)
 {
     struct import_job *job = (struct import_job *)base;
     CLEANUP_STORED struct stored_wine old = {0};
-    CLEANUP_TEXTS struct wine_texts texts = {0};
+    CLEANUP_TEXTS struct wine_texts texts = {.cache = job->base.cache};
     struct product_record record;
     int rc;
     while ((rc = job->source->next(job->source, &record, &base->error)) > 0) {
@@ -405,7 +407,7 @@ static void import_done(struct sqlite_job *base)
 void sqlite_import(struct product_store *store, struct product_import_source *source,
     product_import_fn *done, void *ctx)
 {
-    struct import_job *job = store_job_new(sizeof(*job), NULL);
+    struct import_job *job = store_job_new(store, sizeof(*job), NULL);
     job->base.job.run = import_run;
     job->base.job.done = import_done;
     job->base.import_done = done;
