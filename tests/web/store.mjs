@@ -18,10 +18,11 @@ export const fromWeb = createRequire(join(ROOT, "web", "package.json"));
 export const ADMIN = { email: "admin@winestore.example", password: "correct horse battery" };
 
 /** Starts the program on an empty directory with the demo catalogue; resolves once it is open. */
-export async function startStore() {
+export async function startStore({ settings = {} } = {}) {
   const data = await mkdtemp(join(tmpdir(), "winestore-web-"));
   const log = createWriteStream(`${data}.log`);
-  const store = spawn(PROGRAM, ["serve", "--data", data, "--demo"], {
+  const set = Object.entries(settings).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
+  const store = spawn(PROGRAM, ["serve", "--data", data, "--demo", ...set], {
     env: {
       ...process.env,
       PORT: "0",
