@@ -443,11 +443,11 @@ static size_t load_ratings(struct fixture *f, FILE *file, bool teach, struct tri
 static void similar_wines_beat_popular_ones(void **state)
 {
     (void)state;
-    struct fixture *f = test_calloc(1, sizeof(*f));
     FILE *wines = open_xwines("wines.csv"), *train = open_xwines("ratings_train.csv"),
          *valid = open_xwines("ratings_valid.csv");
     if (!wines || !train || !valid)
         skip();
+    struct fixture *f = test_calloc(1, sizeof(*f));
     f->model = model_new(200000);
     f->arena = arena_new();
     struct trial *trials = test_calloc(MANY, sizeof(*trials));
