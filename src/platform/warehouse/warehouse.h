@@ -109,7 +109,8 @@ struct warehouse_checkpoint {
 struct warehouse_batch {
     const struct warehouse_fact *facts;
     size_t fact_count;
-    const char *const *event_ids; /* of all events of the batch, those without a fact too */
+    const char *const *event_ids; /* of all events of the batch, those without a fact too; an id
+                                     holds no blank */
     size_t event_count;
     const struct warehouse_dead_letter *letters;
     size_t letter_count;

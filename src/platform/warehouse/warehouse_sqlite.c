@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -177,18 +178,28 @@ static int recent(
     if (!conn)
         return ERROR_UNAVAILABLE;
     CLEANUP_STATEMENT sqlite3_stmt *rows =
-        sqlite_query(conn, error, "SELECT event_id FROM load_event ORDER BY position LIMIT $1", "i",
-            (int64_t)WAREHOUSE_RECENT_EVENTS);
+        sqlite_query(conn, error, "SELECT event_ids FROM load_event ORDER BY up_to", "");
     if (!rows)
         return ERROR_INTERNAL;
-    const char **found = arena_new_array(arena, WAREHOUSE_RECENT_EVENTS, const char *);
-    int count = 0, rc;
-    while ((rc = sqlite_step(conn, rows, error)) > 0)
-        found[count++] = arena_strdup(arena, sqlite_text(rows, 0));
-    if (rc < 0)
-        return rc;
-    *ids = found;
-    return count;
+    size_t count = 0, capacity = 1024;
+    const char **found = malloc(capacity * sizeof(*found));
+    if (!found)
+        abort();
+    int rc;
+    while ((rc = sqlite_step(conn, rows, error)) > 0) {
+        for (const char *id = sqlite_text(rows, 0); *id; id += strcspn(id, " ") + 1) {
+            if (count == capacity)
+                found = reallocarray(found, capacity *= 2, sizeof(*found));
+            if (!found)
+                abort();
+            found[count++] = arena_strndup(arena, id, strcspn(id, " "));
+        }
+    }
+    size_t kept = count < WAREHOUSE_RECENT_EVENTS ? count : WAREHOUSE_RECENT_EVENTS;
+    if (rc == 0)
+        *ids = arena_memdup(arena, found + count - kept, kept * sizeof(*found));
+    free(found);
+    return rc < 0 ? rc : (int)kept;
 }
 
 static int letters(struct warehouse *base, int max, struct arena *arena,

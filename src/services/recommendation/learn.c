@@ -1,177 +1,205 @@
 #include "learn.h"
 
+#include "arena.h"
 #include "clock.h"
 
-#include <stdio.h>
 #include <string.h>
+
+struct reading {
+    struct model *model;
+    struct arena *arena; /* for texts */
+};
+
+static const char *text_of(struct reading *reading, struct json_view object, const char *name)
+{
+    return json_view_text(json_view_get(object, name), reading->arena, "");
+}
+
+static int64_t int_of(struct json_view object, const char *name, int64_t fallback)
+{
+    return json_view_int(json_view_get(object, name), fallback);
+}
 
 /* ---- wines ---- */
 
-static void read_grapes(struct wine_document *document, const json_t *wine)
+static double share_of(struct json_view shares, struct reading *reading, const char *grape)
 {
-    const json_t *names = json_object_get(wine, "grapes");
-    const json_t *shares = json_object_get(wine, "grape_shares");
-    size_t count = json_array_size(names);
-    for (size_t i = 0; i < count && i < WINE_MAX_GRAPES; i++) {
-        const char *name = json_string_value(json_array_get(names, i));
-        if (!name)
-            continue;
-        double percent = 0;
-        for (size_t j = 0; j < json_array_size(shares); j++) {
-            const json_t *share = json_array_get(shares, j);
-            if (strcmp(json_text_or(share, "name", ""), name) == 0)
-                percent = json_number_or(share, "percent", 0);
-        }
-        document->grapes[document->grape_count].name = name;
+    for (struct json_view share = json_view_first(shares); json_view_kind(share) != JSON_MISSING;
+         share = json_view_next(share)) {
+        if (strcmp(text_of(reading, share, "name"), grape) == 0)
+            return json_view_number(json_view_get(share, "percent"), 0) / 100;
+    }
+    return 0;
+}
+
+static void read_grapes(
+    struct reading *reading, struct json_view wine, struct wine_document *document)
+{
+    struct json_view names = json_view_get(wine, "grapes");
+    size_t count = json_view_count(names);
+    for (struct json_view name = json_view_first(names);
+         json_view_kind(name) != JSON_MISSING && document->grape_count < WINE_MAX_GRAPES;
+         name = json_view_next(name)) {
+        const char *grape = json_view_text(name, reading->arena, "");
+        double share = share_of(json_view_get(wine, "grape_shares"), reading, grape);
+        document->grapes[document->grape_count].name = grape;
         document->grapes[document->grape_count++].share =
-            percent > 0 && percent <= 100 ? percent / 100 : 1.0 / (double)count;
+            share > 0 && share <= 1 ? share : 1.0 / (double)count;
     }
 }
 
-static void read_pairings(struct wine_document *document, const json_t *wine)
+static void read_pairings(
+    struct reading *reading, struct json_view wine, struct wine_document *document)
 {
-    const json_t *pairings = json_object_get(wine, "pairings");
-    for (size_t i = 0; i < json_array_size(pairings) && i < WINE_MAX_PAIRINGS; i++) {
-        const char *name = json_string_value(json_array_get(pairings, i));
-        if (name)
-            document->pairings[document->pairing_count++] = name;
-    }
+    for (struct json_view name = json_view_first(json_view_get(wine, "pairings"));
+         json_view_kind(name) != JSON_MISSING && document->pairing_count < WINE_MAX_PAIRINGS;
+         name = json_view_next(name))
+        document->pairings[document->pairing_count++] = json_view_text(name, reading->arena, "");
 }
 
-/* The texts are the JSON's. */
-static struct wine_document read_wine(const json_t *wine, const char *id)
+static struct wine_document read_wine(
+    struct reading *reading, struct json_view wine, const char *id)
 {
-    const json_t *rating = json_object_get(wine, "rating");
+    struct json_view rating = json_view_get(wine, "rating");
+    bool rated = json_view_kind(rating) == JSON_KIND_OBJECT;
     struct wine_document document = {
         .id = id,
-        .group_id = json_text_or(wine, "group_id", ""),
-        .name = json_text_or(wine, "name", ""),
-        .winery = json_text_or(wine, "winery", ""),
-        .type = json_text_or(wine, "type", ""),
-        .country = json_text_or(wine, "country", ""),
-        .region = json_text_or(wine, "region", ""),
-        .appellation = json_text_or(wine, "appellation", ""),
-        .elaborate = json_text_or(wine, "elaborate", ""),
-        .body = json_text_or(wine, "body", ""),
-        .acidity = json_text_or(wine, "acidity", ""),
-        .sweetness = json_text_or(wine, "sweetness", ""),
-        .tannin = json_text_or(wine, "tannin", ""),
-        .price = json_int_or(json_object_get(wine, "price"), "amount", 0),
-        .rating_mean = json_number_or(rating, "mean", 0),
-        .rating_count = rating ? json_int_or(rating, "count", 0) : -1,
+        .group_id = text_of(reading, wine, "group_id"),
+        .name = text_of(reading, wine, "name"),
+        .winery = text_of(reading, wine, "winery"),
+        .type = text_of(reading, wine, "type"),
+        .country = text_of(reading, wine, "country"),
+        .region = text_of(reading, wine, "region"),
+        .appellation = text_of(reading, wine, "appellation"),
+        .elaborate = text_of(reading, wine, "elaborate"),
+        .body = text_of(reading, wine, "body"),
+        .acidity = text_of(reading, wine, "acidity"),
+        .sweetness = text_of(reading, wine, "sweetness"),
+        .tannin = text_of(reading, wine, "tannin"),
+        .price = int_of(json_view_get(wine, "price"), "amount", 0),
+        .rating_mean = json_view_number(json_view_get(rating, "mean"), 0),
+        .rating_count = rated ? int_of(rating, "count", 0) : -1,
     };
-    read_grapes(&document, wine);
-    read_pairings(&document, wine);
+    read_grapes(reading, wine, &document);
+    read_pairings(reading, wine, &document);
     return document;
 }
 
-void learn_wine(struct model *model, const json_t *wine)
+void learn_wine(struct model *model, struct json_view wine, struct arena *arena)
 {
-    const char *id = json_text_or(wine, "id", "");
+    struct reading reading = {.model = model, .arena = arena};
+    const char *id = text_of(&reading, wine, "id");
     if (!*id || strlen(id) >= ID_SIZE)
         return;
-    struct wine_document document = read_wine(wine, id);
-    model_describe(model, &document, 0, json_int_or(wine, "available", -1));
+    struct wine_document document = read_wine(&reading, wine, id);
+    model_describe(model, &document, 0, int_of(wine, "available", -1));
 }
 
 /* ---- events ---- */
 
 struct event {
-    const json_t *data;
-    const char *type, *subject, *shopper;
+    struct reading *reading;
+    struct model *model;
+    struct json_view data;
+    const char *subject, *shopper;
     int64_t sequence, at_ms;
 };
 
 static const char *wine_of(const struct event *event)
 {
-    const char *id = json_text_or(event->data, "wine_id", "");
+    const char *id = text_of(event->reading, event->data, "wine_id");
     return strlen(id) < ID_SIZE ? id : "";
 }
 
-static void on_viewed(struct model *model, const struct event *event)
+static void on_viewed(const struct event *event)
 {
-    if (*wine_of(event))
-        model_view(model, event->shopper, wine_of(event), event->at_ms);
+    const char *wine = wine_of(event);
+    if (*wine)
+        model_view(event->model, event->shopper, wine, event->at_ms);
 }
 
-static void on_clicked(struct model *model, const struct event *event)
+static void on_clicked(const struct event *event)
 {
-    if (*wine_of(event))
-        model_click(model, event->shopper, wine_of(event), event->at_ms);
+    const char *wine = wine_of(event);
+    if (*wine)
+        model_click(event->model, event->shopper, wine, event->at_ms);
 }
 
-static void on_cart(struct model *model, const struct event *event)
+static void on_cart(const struct event *event)
 {
-    int64_t quantity = json_int_or(event->data, "quantity", 0);
-    if (*wine_of(event))
-        model_cart(model, event->shopper, wine_of(event), quantity > 0, event->at_ms);
+    const char *wine = wine_of(event);
+    bool inside = int_of(event->data, "quantity", 0) > 0;
+    if (*wine)
+        model_cart(event->model, event->shopper, wine, inside, event->at_ms);
 }
 
-static void on_merged(struct model *model, const struct event *event)
+static void on_merged(const struct event *event)
 {
-    const char *guest = json_text_or(event->data, "guest_id", "");
+    const char *guest = text_of(event->reading, event->data, "guest_id");
     if (*guest && *event->shopper)
-        model_merge(model, event->shopper, guest);
+        model_merge(event->model, event->shopper, guest);
 }
 
-static void on_placed(struct model *model, const struct event *event)
+static void on_placed(const struct event *event)
 {
-    const json_t *lines = json_object_get(event->data, "lines");
     const char *wines[PROFILE_ORDER];
     size_t count = 0;
-    for (size_t i = 0; i < json_array_size(lines) && count < PROFILE_ORDER; i++) {
-        const char *id = json_text_or(json_array_get(lines, i), "wine_id", "");
+    for (struct json_view line = json_view_first(json_view_get(event->data, "lines"));
+         json_view_kind(line) != JSON_MISSING && count < PROFILE_ORDER;
+         line = json_view_next(line)) {
+        const char *id = text_of(event->reading, line, "wine_id");
         if (*id && strlen(id) < ID_SIZE)
             wines[count++] = id;
     }
-    model_order(model, event->shopper, event->subject, wines, count, event->at_ms);
+    model_order(event->model, event->shopper, event->subject, wines, count, event->at_ms);
 }
 
-static void on_undone(struct model *model, const struct event *event)
+static void on_undone(const struct event *event)
 {
-    model_order_undone(model, event->shopper, event->subject);
+    model_order_undone(event->model, event->shopper, event->subject);
 }
 
-static void on_rated(struct model *model, const struct event *event)
+static void on_rated(const struct event *event)
 {
-    double stars = json_number_or(event->data, "stars", 0);
+    double stars = json_view_number(json_view_get(event->data, "stars"), 0);
     if (!*event->subject || stars <= 0)
         return;
-    model_rate(model, event->shopper, event->subject, stars, event->at_ms);
-    model_rating(model, event->subject, json_number_or(event->data, "mean", stars),
-        json_int_or(event->data, "count", 1));
+    model_rate(event->model, event->shopper, event->subject, stars, event->at_ms);
+    model_rating(event->model, event->subject,
+        json_view_number(json_view_get(event->data, "mean"), stars),
+        int_of(event->data, "count", 1));
 }
 
-static void on_described(struct model *model, const struct event *event)
+static void on_described(const struct event *event)
 {
-    const json_t *wine = json_object_get(event->data, "wine");
-    if (!*event->subject || !json_is_object(wine))
+    struct json_view wine = json_view_get(event->data, "wine");
+    if (!*event->subject || json_view_kind(wine) != JSON_KIND_OBJECT)
         return;
-    struct wine_document document = read_wine(wine, event->subject);
-    model_describe(model, &document, event->sequence, -1);
+    struct wine_document document = read_wine(event->reading, wine, event->subject);
+    model_describe(event->model, &document, event->sequence, -1);
 }
 
-static void on_withdrawn(struct model *model, const struct event *event)
+static void on_withdrawn(const struct event *event)
 {
     if (*event->subject)
-        model_withdraw(model, event->subject, event->sequence);
+        model_withdraw(event->model, event->subject, event->sequence);
 }
 
-static void on_stock(struct model *model, const struct event *event)
+static void on_stock(const struct event *event)
 {
-    int64_t available = json_int_or(event->data, "available", -1);
+    int64_t available = int_of(event->data, "available", -1);
     if (*event->subject && available >= 0)
-        model_stock(model, event->subject, available, event->sequence);
+        model_stock(event->model, event->subject, available, event->sequence);
 }
 
-static void on_erased(struct model *model, const struct event *event)
+static void on_erased(const struct event *event)
 {
-    model_forget(model, event->subject);
+    model_forget(event->model, event->subject);
 }
 
 static const struct {
     const char *type;
-    void (*learn)(struct model *model, const struct event *event);
+    void (*learn)(const struct event *event);
 } lessons[] = {
     {"activity.viewed", on_viewed},
     {"activity.clicked", on_clicked},
@@ -188,27 +216,30 @@ static const struct {
     {"user.erased", on_erased},
 };
 
-void learn_event(struct model *model, const json_t *json)
+void learn_event(struct model *model, struct json_view json, struct arena *arena)
 {
+    struct reading reading = {.model = model, .arena = arena};
     struct event event = {
-        .data = json_object_get(json, "data"),
-        .type = json_text_or(json, "type", ""),
-        .subject = json_text_or(json, "subject", ""),
-        .sequence = json_int_or(json, "sequence", 0),
+        .reading = &reading,
+        .model = model,
+        .data = json_view_get(json, "data"),
+        .subject = text_of(&reading, json, "subject"),
+        .sequence = int_of(json, "sequence", 0),
         .at_ms = clock_now_ms(),
     };
+    struct json_view type = json_view_get(json, "type");
     if (strlen(event.subject) >= ID_SIZE)
         return;
     int64_t at_ms;
     /* A clock that runs ahead must not make a wine popular for ever. */
-    if (clock_parse(json_text_or(json, "time", ""), &at_ms) == 0 && at_ms < event.at_ms)
+    if (clock_parse(text_of(&reading, json, "time"), &at_ms) == 0 && at_ms < event.at_ms)
         event.at_ms = at_ms;
-    event.shopper = json_text_or(event.data, "user_id", "");
+    event.shopper = text_of(&reading, event.data, "user_id");
     if (!*event.shopper)
-        event.shopper = json_text_or(event.data, "guest_id", "");
+        event.shopper = text_of(&reading, event.data, "guest_id");
     for (size_t i = 0; i < sizeof(lessons) / sizeof(*lessons); i++) {
-        if (strcmp(lessons[i].type, event.type) == 0) {
-            lessons[i].learn(model, &event);
+        if (json_view_is(type, lessons[i].type)) {
+            lessons[i].learn(&event);
             return;
         }
     }

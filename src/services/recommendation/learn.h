@@ -2,15 +2,16 @@
 #ifndef RECOMMENDATION_LEARN_H
 #define RECOMMENDATION_LEARN_H
 
-#include "json.h"
+#include "json_view.h"
 #include "model.h"
 #include "warehouse.h"
 
-/* One CloudEvent; what the model has no use for, or cannot be read, is passed over. */
-void learn_event(struct model *model, const json_t *event);
+/* One CloudEvent; what the model has no use for, or cannot be read, is passed over. The arena is
+ * for texts, here and below. */
+void learn_event(struct model *model, struct json_view event, struct arena *arena);
 
 /* One wine as served, `available` and `rating` included. */
-void learn_wine(struct model *model, const json_t *wine);
+void learn_wine(struct model *model, struct json_view wine, struct arena *arena);
 
 /* What the warehouse remembers, in the order of time. The lines of an order come one by one: they
  * are gathered here until another interaction comes; learn_past_end takes the last. */

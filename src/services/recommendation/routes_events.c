@@ -99,28 +99,33 @@ void route_events(void *ctx, struct exchange *exchange)
 void route_told(void *ctx, struct exchange *exchange)
 {
     struct recommendation_service *service = ctx;
-    CLEANUP_JSON json_t *body = NULL;
+    struct json_view body;
+    struct error error = {0};
     /* Until the past is read from the warehouse, what is told may be in it already. */
     if (!recommendation_service_ready(service)) {
         http_problem(exchange, 503, "unavailable", NULL, "the past is being learnt");
         return;
     }
-    if (http_json_body(exchange, &body) < 0)
+    if (json_view_read(exchange->request.body, exchange->request.body_length, exchange->arena,
+            &body, &error) < 0) {
+        http_fail(exchange, &error);
         return;
-    const json_t *events = json_object_get(body, "events");
-    size_t count = json_array_size(events);
-    if (!json_is_array(events) || count > MAX_TOLD) {
+    }
+    struct json_view events = json_view_get(body, "events");
+    size_t count = json_view_count(events);
+    if (json_view_kind(events) != JSON_KIND_ARRAY || count > MAX_TOLD) {
         http_problem(exchange, 422, "invalid_field", "events",
             "must be a list of at most %d events", MAX_TOLD);
         return;
     }
-    for (size_t i = 0; i < count; i++) {
-        const json_t *event = json_array_get(events, i);
+    for (struct json_view event = json_view_first(events); json_view_kind(event) != JSON_MISSING;
+         event = json_view_next(event)) {
+        const char *id = json_view_text(json_view_get(event, "id"), exchange->arena, "");
         pthread_mutex_lock(&service->lock);
-        bool first = recent_add(service->recent, json_text_or(event, "id", ""));
+        bool first = recent_add(service->recent, id);
         pthread_mutex_unlock(&service->lock);
         if (first)
-            learn_event(service->model, event);
+            learn_event(service->model, event, exchange->arena);
     }
     atomic_fetch_add_explicit(&service->taken, (int_fast64_t)count, memory_order_relaxed);
     if (count)

@@ -70,15 +70,15 @@ static int load_page(
     struct upstream_call call = {.method = HTTP_GET,
         .path = arena_printf(arena, "/internal/wines/all?after=%s&limit=%d", after, PAGE)};
     int status = upstream_call_wait(service->options.product, &call, arena, &body);
-    CLEANUP_JSON json_t *page = NULL;
-    int rc = status == 200 ? json_read_object(body, strlen(body), &page, error)
+    struct json_view page;
+    int rc = status == 200 ? json_view_read(body, strlen(body), arena, &page, error)
                            : error_set(error, ERROR_UNAVAILABLE, NULL, NULL,
                                  "the product service answered %d", status);
     if (rc == 0) {
-        const json_t *items = json_object_get(page, "items");
-        for (size_t i = 0; i < json_array_size(items); i++)
-            learn_wine(service->model, json_array_get(items, i));
-        const char *next = json_text_or(page, "next", "");
+        for (struct json_view wine = json_view_first(json_view_get(page, "items"));
+             json_view_kind(wine) != JSON_MISSING; wine = json_view_next(wine))
+            learn_wine(service->model, wine, arena);
+        const char *next = json_view_text(json_view_get(page, "next"), arena, "");
         snprintf(after, ID_SIZE, "%s", id_valid(next) ? next : "");
     }
     arena_free(arena);

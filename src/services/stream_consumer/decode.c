@@ -2,31 +2,86 @@
 
 #include "arena.h"
 #include "clock.h"
-#include "json.h"
+#include "json_view.h"
 
 #include <string.h>
 
 #define MAX_ID 128
 #define MAX_TEXT 1000
 #define MAX_LINES 1000
-#define MAX_NUMBER INT64_C(1000000000000)
+#define MAX_NUMBER INT64_C(1000000000000000) /* sequences may be times, too */
 
 struct reading {
-    const json_t *data;
+    struct json_view data;
     struct arena *arena;
     struct decoded *event;
     struct error *error;
 };
 
-static int copy_text(
-    struct reading *reading, const json_t *object, const char *field, size_t min, const char **out)
+static int refuse(struct reading *reading, const char *field, const char *what)
 {
-    const char *text = "";
-    int rc = min ? json_get_text(object, field, min, MAX_TEXT, &text, reading->error)
-                 : json_find_text(object, field, 0, MAX_TEXT, &text, reading->error);
-    if (rc == 0)
-        *out = arena_strdup(reading->arena, text);
-    return rc;
+    return error_set(reading->error, ERROR_INVALID, NULL, field, "%s", what);
+}
+
+static bool holds_control(const char *text)
+{
+    for (; *text; text++) {
+        if ((unsigned char)*text < 0x20)
+            return true;
+    }
+    return false;
+}
+
+/* `min` 0: may be left out or null. */
+static int copy_text(struct reading *reading, struct json_view object, const char *field,
+    size_t min, const char **out)
+{
+    struct json_view view = json_view_get(object, field);
+    enum json_kind kind = json_view_kind(view);
+    if (!min && (kind == JSON_MISSING || kind == JSON_KIND_NULL)) {
+        *out = "";
+        return 0;
+    }
+    const char *text = json_view_text(view, reading->arena, NULL);
+    if (!text || strlen(text) < min || strlen(text) > MAX_TEXT || holds_control(text))
+        return refuse(reading, field, "must be a text");
+    *out = text;
+    return 0;
+}
+
+/* From 0 to MAX_NUMBER. */
+static int copy_int(
+    struct reading *reading, struct json_view object, const char *field, int64_t *out)
+{
+    int64_t value = json_view_int(json_view_get(object, field), -1);
+    if (value < 0 || value > MAX_NUMBER)
+        return refuse(reading, field, "must be a whole number, not negative");
+    *out = value;
+    return 0;
+}
+
+/* The same, but may be left out or null: then `*out` stays. */
+static int find_int(
+    struct reading *reading, struct json_view object, const char *field, int64_t *out)
+{
+    enum json_kind kind = json_view_kind(json_view_get(object, field));
+    if (kind == JSON_MISSING || kind == JSON_KIND_NULL)
+        return 0;
+    return copy_int(reading, object, field, out);
+}
+
+static int find_object(
+    struct reading *reading, struct json_view object, const char *field, struct json_view *out)
+{
+    *out = json_view_get(object, field);
+    if (json_view_kind(*out) != JSON_KIND_OBJECT)
+        return refuse(reading, field, "must be an object");
+    return 0;
+}
+
+static const char *text_or_none(struct reading *reading, struct json_view object, const char *field)
+{
+    return json_view_text(json_view_get(object, field), reading->arena, "");
 }
 
 static int read_shopper(struct reading *reading)
@@ -71,8 +126,7 @@ static int decode_search(struct reading *reading)
     if (rc == 0)
         rc = copy_text(reading, reading->data, "query", 0, &fact->search.query);
     if (rc == 0)
-        rc = json_find_int(
-            reading->data, "results", 0, MAX_NUMBER, &fact->search.results, reading->error);
+        rc = find_int(reading, reading->data, "results", &fact->search.results);
     return rc;
 }
 
@@ -83,11 +137,9 @@ static int decode_cart(struct reading *reading)
     if (rc == 0)
         rc = read_wine_id(reading);
     if (rc == 0)
-        rc = json_get_int(
-            reading->data, "quantity", 0, MAX_NUMBER, &fact->cart.quantity, reading->error);
+        rc = copy_int(reading, reading->data, "quantity", &fact->cart.quantity);
     if (rc == 0)
-        rc = json_find_int(
-            reading->data, "previous", 0, MAX_NUMBER, &fact->cart.previous, reading->error);
+        rc = find_int(reading, reading->data, "previous", &fact->cart.previous);
     return rc;
 }
 
@@ -99,31 +151,31 @@ static int decode_merge(struct reading *reading)
     return rc;
 }
 
-static int read_line(struct reading *reading, const json_t *item, struct warehouse_line *line)
+static int read_line(struct reading *reading, struct json_view item, struct warehouse_line *line)
 {
     int rc = copy_text(reading, item, "wine_id", 1, &line->wine_id);
     if (rc == 0)
-        rc = json_get_int(item, "quantity", 0, MAX_NUMBER, &line->quantity, reading->error);
+        rc = copy_int(reading, item, "quantity", &line->quantity);
     if (rc == 0)
-        rc = json_get_int(item, "unit_price", 0, MAX_NUMBER, &line->unit_price, reading->error);
+        rc = copy_int(reading, item, "unit_price", &line->unit_price);
     if (rc == 0)
-        rc = json_get_int(item, "line_total", 0, MAX_NUMBER, &line->line_total, reading->error);
+        rc = copy_int(reading, item, "line_total", &line->line_total);
     return rc;
 }
 
 static int read_totals(struct reading *reading)
 {
     struct warehouse_fact *fact = &reading->event->fact;
-    json_t *totals;
-    int rc = json_get_object(reading->data, "totals", &totals, reading->error);
+    struct json_view totals;
+    int rc = find_object(reading, reading->data, "totals", &totals);
     if (rc == 0)
-        rc = json_get_int(totals, "total", 0, MAX_NUMBER, &fact->order.total, reading->error);
+        rc = copy_int(reading, totals, "total", &fact->order.total);
     if (rc == 0)
         rc = copy_text(reading, totals, "currency", 1, &fact->order.currency);
     if (rc == 0) {
-        fact->order.subtotal = json_int_or(totals, "subtotal", 0);
-        fact->order.shipping = json_int_or(totals, "shipping", 0);
-        fact->order.tax = json_int_or(totals, "tax", 0);
+        fact->order.subtotal = json_view_int(json_view_get(totals, "subtotal"), 0);
+        fact->order.shipping = json_view_int(json_view_get(totals, "shipping"), 0);
+        fact->order.tax = json_view_int(json_view_get(totals, "tax"), 0);
     }
     return rc;
 }
@@ -131,25 +183,27 @@ static int read_totals(struct reading *reading)
 static int decode_order(struct reading *reading)
 {
     struct warehouse_fact *fact = &reading->event->fact;
-    const json_t *lines = json_object_get(reading->data, "lines");
-    size_t count = json_array_size(lines);
-    if (!*reading->event->subject || count == 0 || count > MAX_LINES)
+    struct json_view lines = json_view_get(reading->data, "lines");
+    struct json_view item = json_view_first(lines);
+    size_t count = json_view_count(lines);
+    if (json_view_kind(lines) != JSON_KIND_ARRAY || !*reading->event->subject || count == 0 ||
+        count > MAX_LINES)
         return error_set(
             reading->error, ERROR_INVALID, NULL, "lines", "an order needs an id and lines");
     struct warehouse_line *copied = arena_new_array(reading->arena, count, struct warehouse_line);
     int rc = read_shopper(reading);
-    for (size_t i = 0; rc == 0 && i < count; i++)
-        rc = read_line(reading, json_array_get(lines, i), &copied[i]);
+    for (size_t i = 0; rc == 0 && i < count; i++, item = json_view_next(item))
+        rc = read_line(reading, item, &copied[i]);
     if (rc == 0)
         rc = read_totals(reading);
     if (rc < 0)
         return rc;
-    const json_t *destination = json_object_get(reading->data, "destination");
+    struct json_view destination = json_view_get(reading->data, "destination");
     fact->order.order_id = reading->event->subject;
     fact->order.lines = copied;
     fact->order.line_count = count;
-    fact->order.country = arena_strdup(reading->arena, json_text_or(destination, "country", ""));
-    fact->order.region = arena_strdup(reading->arena, json_text_or(destination, "region", ""));
+    fact->order.country = text_or_none(reading, destination, "country");
+    fact->order.region = text_or_none(reading, destination, "region");
     return 0;
 }
 
@@ -164,34 +218,36 @@ static int decode_rating(struct reading *reading)
     int rc = subject_is_wine(reading);
     if (rc == 0)
         rc = read_shopper(reading);
-    if (rc == 0)
-        rc = json_get_number(
-            reading->data, "stars", 0, 5, &reading->event->fact.stars, reading->error);
-    return rc;
+    if (rc < 0)
+        return rc;
+    double stars = json_view_number(json_view_get(reading->data, "stars"), -1);
+    if (stars < 0 || stars > 5)
+        return refuse(reading, "stars", "must be a number from 0 to 5");
+    reading->event->fact.stars = stars;
+    return 0;
 }
 
 static int decode_wine(struct reading *reading)
 {
     struct warehouse_wine *wine = &reading->event->fact.wine;
-    json_t *document, *price;
+    struct json_view document, price;
     int rc = subject_is_wine(reading);
     if (rc == 0)
-        rc = json_get_object(reading->data, "wine", &document, reading->error);
+        rc = find_object(reading, reading->data, "wine", &document);
     if (rc == 0)
-        rc = json_get_object(document, "price", &price, reading->error);
+        rc = find_object(reading, document, "price", &price);
     if (rc < 0)
         return rc;
-    struct arena *arena = reading->arena;
     *wine = (struct warehouse_wine){
-        .name = arena_strdup(arena, json_text_or(document, "name", "")),
-        .winery = arena_strdup(arena, json_text_or(document, "winery", "")),
-        .type = arena_strdup(arena, json_text_or(document, "type", "")),
-        .country = arena_strdup(arena, json_text_or(document, "country", "")),
-        .region = arena_strdup(arena, json_text_or(document, "region", "")),
-        .vintage = json_int_or(document, "vintage", 0),
-        .bottle_ml = json_int_or(document, "bottle_ml", 0),
-        .price = json_int_or(price, "amount", 0),
-        .currency = arena_strdup(arena, json_text_or(price, "currency", "")),
+        .name = text_or_none(reading, document, "name"),
+        .winery = text_or_none(reading, document, "winery"),
+        .type = text_or_none(reading, document, "type"),
+        .country = text_or_none(reading, document, "country"),
+        .region = text_or_none(reading, document, "region"),
+        .vintage = json_view_int(json_view_get(document, "vintage"), 0),
+        .bottle_ml = json_view_int(json_view_get(document, "bottle_ml"), 0),
+        .price = json_view_int(json_view_get(price, "amount"), 0),
+        .currency = text_or_none(reading, price, "currency"),
     };
     return 0;
 }
@@ -205,8 +261,7 @@ static int decode_stock(struct reading *reading)
 {
     int rc = subject_is_wine(reading);
     if (rc == 0)
-        rc = json_get_int(reading->data, "available", 0, MAX_NUMBER,
-            &reading->event->fact.available, reading->error);
+        rc = copy_int(reading, reading->data, "available", &reading->event->fact.available);
     return rc;
 }
 
@@ -257,53 +312,53 @@ static const struct kind *kind_of(const char *type)
     return NULL;
 }
 
-static int read_envelope(
-    const json_t *root, struct arena *arena, struct decoded *event, struct error *error)
+/* What every event has. */
+static int read_envelope(struct reading *reading, struct json_view root)
 {
-    const char *id, *type, *subject = "", *time;
-    int rc = json_get_text(root, "id", 1, MAX_ID, &id, error);
+    struct decoded *event = reading->event;
+    const char *time = "";
+    int rc = copy_text(reading, root, "id", 1, &event->id);
+    if (rc == 0 && (strlen(event->id) > MAX_ID || strchr(event->id, ' '))) {
+        event->id = "";
+        rc = refuse(reading, "id", "is too long or holds a blank");
+    }
+    if (rc == 0)
+        rc = copy_text(reading, root, "type", 1, &event->type);
+    if (rc == 0)
+        rc = copy_text(reading, root, "subject", 0, &event->subject);
+    if (rc == 0)
+        rc = find_int(reading, root, "sequence", &event->sequence);
+    if (rc == 0)
+        rc = copy_text(reading, root, "time", 1, &time);
     if (rc < 0)
         return rc;
-    event->id = arena_strdup(arena, id);
-    rc = json_get_text(root, "type", 1, MAX_ID, &type, error);
-    if (rc == 0)
-        rc = json_find_text(root, "subject", 0, MAX_ID, &subject, error);
-    if (rc == 0)
-        rc = json_find_int(root, "sequence", 0, INT64_MAX, &event->sequence, error);
-    if (rc == 0)
-        rc = json_get_text(root, "time", 1, 64, &time, error);
-    if (rc < 0)
-        return rc;
-    event->type = arena_strdup(arena, type);
-    event->subject = arena_strdup(arena, subject);
     if (clock_parse(time, &event->fact.at_ms) < 0 || event->fact.at_ms < 0)
-        return error_set(error, ERROR_INVALID, NULL, "time", "not a time");
+        return refuse(reading, "time", "not a time");
     return 0;
 }
 
 int event_decode(const char *data, size_t length, struct arena *arena, struct decoded *event,
     struct error *error)
 {
-    CLEANUP_JSON json_t *root = NULL;
+    struct json_view root;
     *event = (struct decoded){.id = "", .type = "", .subject = ""};
-    int rc = json_read_object(data, length, &root, error);
+    struct reading reading = {.arena = arena, .event = event, .error = error};
+    int rc = json_view_read(data, length, arena, &root, error);
     if (rc == 0)
-        rc = read_envelope(root, arena, event, error);
+        rc = read_envelope(&reading, root);
     if (rc < 0)
         return rc;
     const struct kind *kind = kind_of(event->type);
     event->known = kind != NULL;
     if (!kind || !kind->decode)
         return 0;
-    json_t *body;
-    rc = json_get_object(root, "data", &body, error);
+    rc = find_object(&reading, root, "data", &reading.data);
     if (rc < 0)
         return rc;
     event->fact.kind = kind->fact;
     event->fact.event_id = event->id;
     event->fact.sequence = event->sequence;
     event->fact.shopper = event->fact.wine_id = "";
-    struct reading reading = {.data = body, .arena = arena, .event = event, .error = error};
     rc = kind->decode(&reading);
     event->has_fact = rc == 0;
     event->teaches = rc == 0 && kind->teaches;
