@@ -1,11 +1,15 @@
 /** The page's own reasoning, without a browser: compiled from its source by what compiles the page. */
 import assert from "node:assert/strict";
+import { webcrypto } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, it } from "node:test";
 import { pathToFileURL } from "node:url";
 import { fromWeb, ROOT } from "./store.mjs";
+
+// Node 18 has it, but not where browsers do.
+globalThis.crypto ??= webcrypto;
 
 let folder;
 let page;
