@@ -82,7 +82,10 @@ export function Totals({ of, place }: { of: Totalled; place?: Destination | null
   const sum = (amount: number) => money({ amount, currency: totals.currency });
   const known = totals.shipping !== null;
   const shipping = of.charges.filter((charge) => charge.kind === "shipping");
-  const rest = of.charges.filter((charge) => charge.kind !== "shipping" && charge.amount > 0);
+  const taxes = of.charges.filter((charge) => charge.kind !== "shipping" && charge.amount > 0);
+  // Where the prices hold the tax it adds nothing: it is told below the total, not added up.
+  const held = totals.tax === 0 ? taxes : [];
+  const rest = totals.tax === 0 ? [] : taxes;
   const toFree =
     place?.free_shipping_from != null && totals.shipping ? place.free_shipping_from - totals.subtotal : 0;
   return (
@@ -129,7 +132,11 @@ export function Totals({ of, place }: { of: Totalled; place?: Destination | null
           <dd>{sum(totals.total)}</dd>
         </div>
       </dl>
-      {place?.tax_included && <p class="hint">{t.cart.taxIncluded}</p>}
+      {held.map((charge, i) => (
+        <p class="hint num" key={i}>
+          {t.cart.holds(charge.label, sum(charge.amount))}
+        </p>
+      ))}
       {toFree > 0 && <p class="hint">{t.cart.freeFrom(sum(toFree))}</p>}
     </div>
   );

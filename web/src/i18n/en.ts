@@ -234,7 +234,7 @@ export const en = {
     total: "Total",
     soFar: "So far",
     free: "Free",
-    taxIncluded: "Tax is included in the prices.",
+    holds: (tax: string, sum: string) => `Includes ${tax}: ${sum}.`,
     freeFrom: (more: string) => `${more} more and shipping is free.`,
     deliverTo: "Deliver to",
     choose: "Choose a destination",

@@ -47,7 +47,7 @@ function Occasion({ href, icon, title, text }: { href: string; icon: IconName; t
 export function Home() {
   useTitle("");
   const shelf = useResource("wines:?limit=12", (signal) =>
-    api.get<WineList>("/wines", { query: { limit: 12, in_stock: true }, signal }).then((list) => {
+    api.get<WineList>("/wines", { query: { limit: 12 }, signal }).then((list) => {
       keepWines(list.items);
       return list;
     }),

@@ -98,21 +98,23 @@ function Buy({ wine }: { wine: WineShape }) {
           </Button>
         </div>
       )}
-      <ul class="cases">
-        {[6, 12].map((size) => (
-          <li key={size}>
-            <button
-              type="button"
-              class="case"
-              disabled={busy || most < size || wine.available === 0}
-              onClick={() => add(size)}
-            >
-              <span>{t.wine.caseOf(size)}</span>
-              <strong class="num">{money(times(wine.price, size))}</strong>
-            </button>
-          </li>
-        ))}
-      </ul>
+      {wine.available > 0 && (
+        <ul class="cases">
+          {[6, 12].map((size) => (
+            <li key={size}>
+              <button
+                type="button"
+                class="case"
+                disabled={busy || most < size}
+                onClick={() => add(size)}
+              >
+                <span>{t.wine.caseOf(size)}</span>
+                <strong class="num">{money(times(wine.price, size))}</strong>
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
       {inCart(wine.id) > 0 && <p class="quiet small">{t.card.inBasket(inCart(wine.id))}</p>}
     </div>
   );
