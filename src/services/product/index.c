@@ -18,6 +18,7 @@
 #define ACKNOWLEDGE_ROWS 4096 /* each costs a synced commit */
 #define LOAD_BATCH 256
 #define RETRY_SECONDS 2
+#define PATIENCE 3 /* failures of the engine in a row before its files are given up */
 
 struct product_index {
     struct product_store *store;
@@ -27,7 +28,8 @@ struct product_index {
     pthread_cond_t wake;    /* the thread has something to do */
     pthread_cond_t changed; /* the thread did something */
     bool running, stopping, woken, idle, rebuild_wanted, failed;
-    int64_t rebuilds;
+    int64_t attempts;              /* rebuilds ended, well or not */
+    struct error error;            /* of the last failure */
     int64_t done, total;           /* of the rebuild */
     int64_t drained, acknowledged; /* the thread's: seqs of pending rows */
 };
@@ -395,6 +397,7 @@ static void *index_loop(void *argument)
     pthread_setname_np(pthread_self(), "search-index");
     setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 5);
     bool failed = false;
+    int failures = 0;
     pthread_mutex_lock(&index->lock);
     while (await_work(index, failed)) {
         bool wanted = index->rebuild_wanted;
@@ -403,17 +406,22 @@ static void *index_loop(void *argument)
         index->idle = false;
         pthread_mutex_unlock(&index->lock);
         struct error error = {0};
-        failed = work(index, wanted, &error) < 0;
+        int rc = work(index, wanted, &error);
+        failed = rc < 0;
+        failures = rc == ERROR_INTERNAL ? failures + 1 : 0;
         if (failed && !stopping && !is_stopping(index))
             log_write(LOG_ERROR, "product", NULL, "the search index cannot be written: %s",
                 error.message);
         pthread_mutex_lock(&index->lock);
         index->failed = failed;
+        index->attempts += wanted;
+        if (failed)
+            index->error = error;
         index->idle = !index->woken;
-        if (!failed && wanted) {
+        if (failures == PATIENCE)
+            index->rebuild_wanted = true;
+        if (!failed && wanted)
             index->rebuild_wanted = false;
-            index->rebuilds++;
-        }
         pthread_cond_broadcast(&index->changed);
         if (failed && index->stopping)
             break;
@@ -513,17 +521,22 @@ int index_rebuild(struct product_index *index, bool wait,
     void (*progress)(void *ctx, int64_t done, int64_t total), void *ctx, struct error *error)
 {
     pthread_mutex_lock(&index->lock);
-    int64_t before = index->rebuilds;
+    int64_t before = index->attempts;
+    int rc = 0;
     index->rebuild_wanted = true;
     index->woken = true;
     pthread_cond_signal(&index->wake);
-    while (wait && index->running && index->rebuilds == before) {
+    while (wait && index->running && index->attempts == before) {
         pthread_cond_wait(&index->changed, &index->lock);
         if (progress)
             progress(ctx, index->done, index->total);
     }
-    bool good = index->running;
+    if (!index->running) {
+        rc = error_set(error, ERROR_UNAVAILABLE, NULL, NULL, "the index is not being kept");
+    } else if (wait && index->failed) {
+        rc = index->error.code;
+        *error = index->error;
+    }
     pthread_mutex_unlock(&index->lock);
-    return good ? 0
-                : error_set(error, ERROR_UNAVAILABLE, NULL, NULL, "the index is not being kept");
+    return rc;
 }
