@@ -186,6 +186,8 @@ export function CartDrawer() {
   useEffect(() => {
     if (!open) return;
     toasts.value = [];
+    // Where most go next: its script is here when they do.
+    void import("../pages/Checkout.tsx");
     void loadCart().catch(() => undefined);
   }, [open]);
   const close = () => (drawerOpen.value = false);

@@ -3,7 +3,7 @@ import { api, asProblem, type ApiProblem } from "../api/client.ts";
 import type { Rating, RatingList, Wine } from "../api/types.ts";
 import { t } from "../i18n/index.ts";
 import { date, decimal } from "../lib/format.ts";
-import { dropResources, useResource } from "../lib/resource.ts";
+import { dropResources, putResource, useResource } from "../lib/resource.ts";
 import { user } from "../lib/session.ts";
 import { toast } from "../lib/signals.ts";
 import { Button, Field, problemTitle, Stars } from "./parts.tsx";
@@ -97,9 +97,21 @@ function RateForm({ wine, onDone }: { wine: Wine; onDone: () => void }) {
 export function Ratings({ wine }: { wine: Wine }) {
   const [rating, setRating] = useState(false);
   const opener = useRef<HTMLButtonElement>(null);
-  const { data, reload } = useResource(`ratings:${wine.id}`, (signal) =>
+  const key = `ratings:${wine.id}`;
+  const { data, reload } = useResource(key, (signal) =>
     api.get<RatingList>(`/wines/${wine.id}/ratings`, { query: { limit: 10 }, signal }),
   );
+  const [, redraw] = useState(0);
+  const older = () => {
+    if (!data?.next_cursor) return;
+    api.get<RatingList>(`/wines/${wine.id}/ratings`, { query: { limit: 10, cursor: data.next_cursor } }).then(
+      (page) => {
+        putResource(key, { ...page, items: [...data.items, ...page.items] });
+        redraw((n) => n + 1);
+      },
+      (error: unknown) => toast(problemTitle(asProblem(error))),
+    );
+  };
   return (
     <section class="stack" id="ratings">
       <div class="spread">
@@ -141,6 +153,11 @@ export function Ratings({ wine }: { wine: Wine }) {
             </li>
           ))}
         </ul>
+      )}
+      {data?.next_cursor && (
+        <div>
+          <Button onClick={older}>{t.account.older}</Button>
+        </div>
       )}
     </section>
   );

@@ -5,6 +5,7 @@ import { t } from "../i18n/index.ts";
 import { noteActivity, useImpression } from "../lib/activity.ts";
 import { addToCart, inCart } from "../lib/cart.ts";
 import { money } from "../lib/format.ts";
+import { LONG_MS } from "../lib/resource.ts";
 import { fullName, placeLine, tasteWords, unusualSize, useWine, winePath } from "../lib/wines.ts";
 import { useState } from "preact/hooks";
 import { Icon } from "./Icon.tsx";
@@ -29,7 +30,7 @@ export function WinePicture({ wine, label, sizes = "180px", eager }: { wine: Win
 
 /** The small bottle of a line in a basket or an order, which knows only the wine's id. */
 export function Thumb({ wineId }: { wineId: string }) {
-  const { data } = useWine(wineId);
+  const { data } = useWine(wineId, LONG_MS);
   return <div class="thumb">{data && <WinePicture wine={data} sizes="56px" />}</div>;
 }
 

@@ -3,7 +3,7 @@ import { computed, signal } from "@preact/signals";
 import { api, ApiProblem, asProblem } from "../api/client.ts";
 import type { Cart, Destination } from "../api/types.ts";
 import { t } from "../i18n/index.ts";
-import { drawerOpen, maybeSignedIn, say, toast } from "./signals.ts";
+import { drawerOpen, maybeSignedIn, toast } from "./signals.ts";
 import { recall, remember } from "./storage.ts";
 
 export const MOST_BOTTLES = 999;
@@ -112,7 +112,6 @@ export async function setQuantity(wine: Named, quantity: number): Promise<void> 
 export async function addToCart(wine: Named, count = 1): Promise<void> {
   if (!cart.value && (remembered.value > 0 || maybeSignedIn())) await loadCart().catch(() => undefined);
   await setQuantity(wine, Math.min(MOST_BOTTLES, inCart(wine.id) + count));
-  say(t.cart.added(count, wine.name));
   toast(t.cart.added(count, wine.name), { label: t.cart.view, run: () => (drawerOpen.value = true) });
 }
 

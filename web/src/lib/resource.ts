@@ -12,6 +12,8 @@ interface Entry {
 }
 
 const STALE_MS = 15_000;
+/** For what may be a little old, such as the pages of a list that "back" returns to. */
+export const LONG_MS = 600_000;
 const BUSY_TRIES = 6;
 const BUSY_MS = 2000;
 const MOST = 500;
@@ -39,7 +41,11 @@ export interface Resource<T> {
 }
 
 /** With a null key nothing is fetched. */
-export function useResource<T>(key: string | null, load: (signal: AbortSignal) => Promise<T>): Resource<T> {
+export function useResource<T>(
+  key: string | null,
+  load: (signal: AbortSignal) => Promise<T>,
+  staleMs = STALE_MS,
+): Resource<T> {
   const [, redraw] = useState(0);
   const [round, setRound] = useState(0);
   const problem = useRef<ApiProblem | undefined>(undefined);
@@ -56,7 +62,7 @@ export function useResource<T>(key: string | null, load: (signal: AbortSignal) =
   useEffect(() => {
     if (key === null) return;
     const entry = kept.get(key);
-    if (entry && round === 0 && Date.now() - entry.at < STALE_MS) return;
+    if (entry && round === 0 && Date.now() - entry.at < staleMs) return;
     const stop = new AbortController();
     let again = 0;
     loading.current = true;

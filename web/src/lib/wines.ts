@@ -16,8 +16,8 @@ const slug = (text: string): string =>
 export const winePath = (wine: { id: string; name: string; winery: string }): string =>
   `/wines/${wine.id}/${slug(`${wine.winery} ${wine.name}`)}`;
 
-export function useWine(id: string): Resource<Wine> {
-  return useResource(`wine:${id}`, (signal) => api.get<Wine>(`/wines/${id}`, { signal }));
+export function useWine(id: string, staleMs?: number): Resource<Wine> {
+  return useResource(`wine:${id}`, (signal) => api.get<Wine>(`/wines/${id}`, { signal }), staleMs);
 }
 
 /** Keeps the wines of a list, so that a page about one of them has something to show at once. */

@@ -9,7 +9,7 @@ import { t } from "../i18n/index.ts";
 import { noteActivity } from "../lib/activity.ts";
 import { count, minorUnits, money } from "../lib/format.ts";
 import { useTitle } from "../lib/head.ts";
-import { peekResource, putResource, useResource } from "../lib/resource.ts";
+import { LONG_MS, peekResource, putResource, useResource } from "../lib/resource.ts";
 import { navigate, place } from "../lib/router.tsx";
 import { say } from "../lib/signals.ts";
 import { isListParameter, keepWines, listKey, listQuery } from "../lib/wines.ts";
@@ -294,7 +294,11 @@ export function List() {
   const text = listQuery(query);
   const key = listKey(query);
   const [sheet, setSheet] = useState(false);
-  const found = useResource<Loaded>(key, (signal) => fetchPage(text, null, signal).then((list) => ({ ...list, pages: 1 })));
+  const found = useResource<Loaded>(
+    key,
+    (signal) => fetchPage(text, null, signal).then((list) => ({ ...list, pages: 1 })),
+    LONG_MS,
+  );
   // While the next answer is on its way the last one stays, dimmed: nothing jumps.
   const last = useRef<Loaded | undefined>(undefined);
   if (found.data) last.current = { ...found.data, pages: found.data.pages ?? 1 };
