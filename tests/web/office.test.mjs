@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { deflateSync } from "node:zlib";
 import { ADMIN, fromWeb, openPage, ROOT, startBrowser, startStore, waitForMail } from "./store.mjs";
 
-const IMAGE_WORKER = process.env.WINESTORE_IMAGE ?? join(ROOT, "build", "src", "services", "image", "worker", "winestore-image");
+const IMAGE_WORKER =
+  process.env.WINESTORE_IMAGE ?? join(ROOT, "build", "src", "services", "image", "worker", "winestore-image");
 
 let store;
 let browser;
@@ -23,11 +24,20 @@ after(async () => {
 });
 
 /** Asks the API with the cookies of a page. */
-const asker = (page, url = store.url) => async (method, path, data, headers = {}) => {
-  const answer = await page.request.fetch(`${url}/api/v1${path}`, { method, data, headers: { Origin: url, ...headers } });
-  const text = await answer.text();
-  return { status: answer.status(), body: /json/.test(answer.headers()["content-type"] ?? "") ? JSON.parse(text) : text };
-};
+const asker =
+  (page, url = store.url) =>
+  async (method, path, data, headers = {}) => {
+    const answer = await page.request.fetch(`${url}/api/v1${path}`, {
+      method,
+      data,
+      headers: { Origin: url, ...headers },
+    });
+    const text = await answer.text();
+    return {
+      status: answer.status(),
+      body: /json/.test(answer.headers()["content-type"] ?? "") ? JSON.parse(text) : text,
+    };
+  };
 
 /** A page of somebody who is signed in as the office. */
 async function openOffice(options = {}, at = store) {
@@ -47,8 +57,19 @@ const until = async (what, test, timeoutMs = 15_000) => {
   }
 };
 
-const SHOPPER = { email: "ada@example.com", password: "a long password", name: "Ada Moreau", birth_date: "1988-04-12" };
-const ADDRESS = { name: "Ada Moreau", line1: "Torstraße 12", city: "Berlin", postal_code: "10119", country: "DE" };
+const SHOPPER = {
+  email: "ada@example.com",
+  password: "a long password",
+  name: "Ada Moreau",
+  birth_date: "1988-04-12",
+};
+const ADDRESS = {
+  name: "Ada Moreau",
+  line1: "Torstraße 12",
+  city: "Berlin",
+  postal_code: "10119",
+  country: "DE",
+};
 
 /** Buys bottles as a guest and waits for the confirmation; gives the order back. */
 async function buy(wineId, quantity, email) {
@@ -68,7 +89,8 @@ async function buy(wineId, quantity, email) {
   return body;
 }
 
-const someWine = async (api, at = 0) => (await api("GET", "/admin/wines?limit=50&sort=-available")).body.items[at];
+const someWine = async (api, at = 0) =>
+  (await api("GET", "/admin/wines?limit=50&sort=-available")).body.items[at];
 
 /** A picture of its own: a PNG of a warm gradient. */
 function picture(width, height) {
@@ -76,7 +98,8 @@ function picture(width, height) {
     for (let k = 0; k < 8; k++) n = n & 1 ? 0xedb88320 ^ (n >>> 1) : n >>> 1;
     return n >>> 0;
   });
-  const crc = (bytes) => (bytes.reduce((c, byte) => crcTable[(c ^ byte) & 0xff] ^ (c >>> 8), 0xffffffff) ^ 0xffffffff) >>> 0;
+  const crc = (bytes) =>
+    (bytes.reduce((c, byte) => crcTable[(c ^ byte) & 0xff] ^ (c >>> 8), 0xffffffff) ^ 0xffffffff) >>> 0;
   const chunk = (type, data) => {
     const body = Buffer.concat([Buffer.from(type, "latin1"), data]);
     const out = Buffer.alloc(body.length + 8);
@@ -91,10 +114,16 @@ function picture(width, height) {
   head.set([8, 2, 0, 0, 0], 8);
   const rows = Buffer.alloc((width * 3 + 1) * height);
   for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) rows.set([120 + (x % 100), 30 + (y % 60), 60], y * (width * 3 + 1) + 1 + x * 3);
+    for (let x = 0; x < width; x++)
+      rows.set([120 + (x % 100), 30 + (y % 60), 60], y * (width * 3 + 1) + 1 + x * 3);
   }
   const magic = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
-  return Buffer.concat([magic, chunk("IHDR", head), chunk("IDAT", deflateSync(rows)), chunk("IEND", Buffer.alloc(0))]);
+  return Buffer.concat([
+    magic,
+    chunk("IHDR", head),
+    chunk("IDAT", deflateSync(rows)),
+    chunk("IEND", Buffer.alloc(0)),
+  ]);
 }
 
 const toast = (page, text) => page.locator(".toast", { hasText: text });
@@ -156,7 +185,10 @@ describe("the door", () => {
     page.on("response", (answer) => loaded.push(answer.text().catch(() => "")));
     await page.goto(store.url, { waitUntil: "networkidle" });
     const texts = await Promise.all(loaded);
-    assert.equal(texts.some((text) => text.includes("For those who run the shop")), false);
+    assert.equal(
+      texts.some((text) => text.includes("For those who run the shop")),
+      false,
+    );
     await context.close();
   });
 });
@@ -170,7 +202,10 @@ describe("wines", () => {
     await page.locator(".row-link").first().waitFor();
     await page.keyboard.press("/");
     await page.keyboard.type(`${wine.winery} ${wine.name} ${wine.vintage ?? ""}`.trim());
-    await page.waitForFunction((name) => document.querySelector(".row-link")?.textContent.includes(name), wine.name);
+    await page.waitForFunction(
+      (name) => document.querySelector(".row-link")?.textContent.includes(name),
+      wine.name,
+    );
     await page.waitForURL(/q=/);
     await page.keyboard.press("ArrowDown");
     await page.keyboard.press("Enter");
@@ -214,7 +249,10 @@ describe("wines", () => {
     await page.getByLabel("Region", { exact: true }).fill("Mine");
     const { body: now } = await api("GET", `/admin/wines/${wine.id}`);
     const theirs = { ...now, notes: "Theirs", stock: undefined };
-    assert.equal((await api("PUT", `/admin/wines/${wine.id}`, theirs, { "If-Match": `"${now.version}"` })).status, 200);
+    assert.equal(
+      (await api("PUT", `/admin/wines/${wine.id}`, theirs, { "If-Match": `"${now.version}"` })).status,
+      200,
+    );
     await page.getByRole("button", { name: "Save" }).click();
     await page.getByText("Somebody changed this wine meanwhile").waitFor();
     assert.equal((await api("GET", `/admin/wines/${wine.id}`)).body.notes, "Theirs");
@@ -252,7 +290,10 @@ describe("wines", () => {
   it("takes a picture, shows it in office and shop, and gives the drawn bottle back", async () => {
     const { context, page, faults, api } = await openOffice();
     const wine = await someWine(api, 4);
-    const choose = (name, buffer) => page.getByLabel("Choose a picture", { exact: true }).setInputFiles({ name, mimeType: "image/png", buffer });
+    const choose = (name, buffer) =>
+      page
+        .getByLabel("Choose a picture", { exact: true })
+        .setInputFiles({ name, mimeType: "image/png", buffer });
     await page.goto(`${store.url}/office/wines/${wine.id}`);
     await page.getByText("Drawn from the wine").waitFor();
     await choose("no-picture.png", Buffer.from("this is no picture at all"));
@@ -328,14 +369,22 @@ describe("wines", () => {
       await page.evaluate(() => window.scrollTo(0, document.documentElement.scrollHeight));
       return (await page.locator(".row-link").count()) === total;
     });
-    const ids = await page.locator(".row-link").evaluateAll((links) => links.map((link) => link.getAttribute("href")));
+    const ids = await page
+      .locator(".row-link")
+      .evaluateAll((links) => links.map((link) => link.getAttribute("href")));
     assert.equal(new Set(ids).size, total);
     await page.evaluate(() => window.scrollTo(0, 0));
     await page.getByRole("button", { name: "Price" }).click();
     await page.waitForURL(/sort=price/);
     const cheapest = (await api("GET", "/admin/wines?limit=1&sort=price")).body.items[0];
-    await page.waitForFunction((name) => document.querySelector(".row-link")?.textContent.includes(name), cheapest.name);
-    assert.equal(await page.getByRole("columnheader", { name: "Price" }).getAttribute("aria-sort"), "ascending");
+    await page.waitForFunction(
+      (name) => document.querySelector(".row-link")?.textContent.includes(name),
+      cheapest.name,
+    );
+    assert.equal(
+      await page.getByRole("columnheader", { name: "Price" }).getAttribute("aria-sort"),
+      "ascending",
+    );
     assert.deepEqual(faults, []);
     await context.close();
   });
@@ -379,7 +428,10 @@ describe("orders", () => {
     const end = await status();
     assert.equal(end.status, "returned");
     assert.equal(end.payment.status, "refunded");
-    assert.deepEqual(end.history.map((one) => one.status), ["pending", "confirmed", "shipped", "delivered", "returned"]);
+    assert.deepEqual(
+      end.history.map((one) => one.status),
+      ["pending", "confirmed", "shipped", "delivered", "returned"],
+    );
     assert.deepEqual(faults, []);
     await context.close();
   });
@@ -390,7 +442,11 @@ describe("orders", () => {
     await page.goto(`${store.url}/office/orders/${order.id}`);
     await page.getByRole("button", { name: "Ship" }).waitFor();
     const { body: now } = await api("GET", `/admin/orders/${order.id}`);
-    assert.equal((await api("POST", `/admin/orders/${order.id}/status`, { status: "cancelled", version: now.version })).status, 200);
+    assert.equal(
+      (await api("POST", `/admin/orders/${order.id}/status`, { status: "cancelled", version: now.version }))
+        .status,
+      200,
+    );
     await page.getByRole("button", { name: "Ship" }).click();
     await confirm(page, "Ship");
     await page.getByText(/The order moved on meanwhile/).waitFor();
@@ -406,7 +462,10 @@ describe("orders", () => {
     const order = await buy((await someWine(api, 7)).id, 3, "csv@example.com");
     await page.goto(`${store.url}/office/orders?q=${order.number}`);
     await page.getByRole("link", { name: order.number }).waitFor();
-    const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "Export CSV" }).click()]);
+    const [download] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("link", { name: "Export CSV" }).click(),
+    ]);
     const lines = (await readFile(await download.path(), "utf8")).trim().split(/\r?\n/);
     assert.match(lines[0], /^number,id,placed_at,status/);
     assert.equal(lines.length, 2);
@@ -442,7 +501,10 @@ describe("overview", () => {
   it("names who is sent what, and who has an account", async () => {
     const { context, page, faults } = await openOffice();
     await page.goto(`${store.url}/office/messages?status=sent`);
-    await page.getByText(/is confirmed/).first().waitFor();
+    await page
+      .getByText(/is confirmed/)
+      .first()
+      .waitFor();
     await page.goto(`${store.url}/office/customers`);
     await page.getByLabel("Search").fill(SHOPPER.email);
     await page.getByText("Ada Moreau").waitFor();
@@ -472,31 +534,39 @@ describe("what failed", () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  it("waits in the queue with its reason, and works once it is tried again", { timeout: 90_000 }, async () => {
-    const { context, page, faults, api } = await openOffice({}, sick);
-    const wine = await someWine(api);
-    const sent = await page.request.fetch(`${sick.url}/api/v1/admin/wines/${wine.id}/images`, {
-      method: "POST",
-      data: picture(600, 900),
-      headers: { "Content-Type": "image/png", Origin: sick.url },
-    });
-    assert.equal(sent.status(), 202);
-    await until("the dead letter", async () => (await api("GET", "/admin/queues")).body.items.some((one) => one.dead > 0), 60_000);
+  it(
+    "waits in the queue with its reason, and works once it is tried again",
+    { timeout: 90_000 },
+    async () => {
+      const { context, page, faults, api } = await openOffice({}, sick);
+      const wine = await someWine(api);
+      const sent = await page.request.fetch(`${sick.url}/api/v1/admin/wines/${wine.id}/images`, {
+        method: "POST",
+        data: picture(600, 900),
+        headers: { "Content-Type": "image/png", Origin: sick.url },
+      });
+      assert.equal(sent.status(), 202);
+      await until(
+        "the dead letter",
+        async () => (await api("GET", "/admin/queues")).body.items.some((one) => one.dead > 0),
+        60_000,
+      );
 
-    await page.goto(`${sick.url}/office`);
-    await page.getByRole("link", { name: "1 message failed in Pictures" }).click();
-    await page.getByRole("heading", { name: "Failed in Pictures" }).waitFor();
-    await page.getByText("Content", { exact: true }).click();
-    await page.getByText(wine.id).waitFor();
-    await symlink(IMAGE_WORKER, worker);
-    await page.getByRole("button", { name: "Try it again" }).click();
-    await confirm(page, "Try again");
-    await toast(page, "1 message is back in the queue.").waitFor();
-    await until("the picture", async () => (await api("GET", `/wines/${wine.id}`)).body.images.length > 0);
-    await page.getByText("Nothing failed.").or(page.getByText("All quiet").nth(3)).first().waitFor();
-    assert.deepEqual(faults, []);
-    await context.close();
-  });
+      await page.goto(`${sick.url}/office`);
+      await page.getByRole("link", { name: "1 message failed in Pictures" }).click();
+      await page.getByRole("heading", { name: "Failed in Pictures" }).waitFor();
+      await page.getByText("Content", { exact: true }).click();
+      await page.getByText(wine.id).waitFor();
+      await symlink(IMAGE_WORKER, worker);
+      await page.getByRole("button", { name: "Try it again" }).click();
+      await confirm(page, "Try again");
+      await toast(page, "1 message is back in the queue.").waitFor();
+      await until("the picture", async () => (await api("GET", `/wines/${wine.id}`)).body.images.length > 0);
+      await page.getByText("Nothing failed.").or(page.getByText("All quiet").nth(3)).first().waitFor();
+      assert.deepEqual(faults, []);
+      await context.close();
+    },
+  );
 });
 
 describe("every page can be read by everybody", () => {
@@ -510,10 +580,16 @@ describe("every page can be read by everybody", () => {
         const order = (await api("GET", "/admin/orders?limit=1")).body.items[0].id;
         const check = async (path) => {
           await page.evaluate(axe);
-          const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
-          const found = violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html.slice(0, 160)).join(" | ")}`);
+          const { violations } = await page.evaluate(() =>
+            globalThis.axe.run(document, { resultTypes: ["violations"] }),
+          );
+          const found = violations.map(
+            (one) => `${one.id}: ${one.nodes.map((node) => node.html.slice(0, 160)).join(" | ")}`,
+          );
           assert.deepEqual(found, [], path);
-          const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+          const wide = await page.evaluate(
+            () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+          );
           assert.ok(wide <= 0, `${path} is wider than the window by ${wide}`);
         };
         for (const path of [

@@ -22,7 +22,12 @@ after(async () => {
   await store?.stop();
 });
 
-const ACCOUNT = { email: "axe@example.com", password: "a long password", name: "Axe Moreau", birth_date: "1980-01-01" };
+const ACCOUNT = {
+  email: "axe@example.com",
+  password: "a long password",
+  name: "Axe Moreau",
+  birth_date: "1980-01-01",
+};
 
 const STRANGER = [
   "/",
@@ -41,7 +46,16 @@ const STRANGER = [
   "/checkout",
   "/nowhere",
 ];
-const SHOPPER = ["/cart", "/checkout", "/account", "/account/profile", "/account/addresses", "/account/messages", "/account/privacy", "/orders/:order"];
+const SHOPPER = [
+  "/cart",
+  "/checkout",
+  "/account",
+  "/account/profile",
+  "/account/addresses",
+  "/account/messages",
+  "/account/privacy",
+  "/orders/:order",
+];
 
 async function check(page, path) {
   await page.goto(store.url + path.replace(":wine", wines[0]?.id));
@@ -50,12 +64,16 @@ async function check(page, path) {
   if (path.startsWith("/orders/")) await page.locator(".mini-lines svg").first().waitFor();
   else await page.waitForLoadState("networkidle");
   await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
+  const { violations } = await page.evaluate(() =>
+    globalThis.axe.run(document, { resultTypes: ["violations"] }),
+  );
   const serious = violations
     .filter((one) => one.impact === "serious" || one.impact === "critical")
     .map((one) => `${one.id}: ${one.nodes.map((node) => node.html.slice(0, 120)).join(" | ")}`);
   assert.deepEqual(serious, [], path);
-  const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  const wide = await page.evaluate(
+    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+  );
   assert.ok(wide <= 0, `${path} is wider than the window by ${wide}`);
 }
 
@@ -74,11 +92,18 @@ for (const theme of ["light", "dark"]) {
 
       it("a shopper's pages", async () => {
         const { context, page, faults } = await open();
-        const api = (method, path, data) => page.request.fetch(`${store.url}/api/v1${path}`, { method, data, headers: { Origin: store.url } });
+        const api = (method, path, data) =>
+          page.request.fetch(`${store.url}/api/v1${path}`, { method, data, headers: { Origin: store.url } });
         const account = { ...ACCOUNT, email: `${theme}-${width}-${ACCOUNT.email}` };
         assert.equal((await api("POST", "/users", account)).status(), 201);
         assert.equal((await api("POST", "/session", account)).status(), 201);
-        const address = { name: account.name, line1: "Gasse 1", city: "Wien", postal_code: "1010", country: "AT" };
+        const address = {
+          name: account.name,
+          line1: "Gasse 1",
+          city: "Wien",
+          postal_code: "1010",
+          country: "AT",
+        };
         await api("POST", "/me/addresses", address);
         await api("PUT", `/cart/items/${wines[1].id}`, { quantity: 1 });
         const ordered = await page.request.post(`${store.url}/api/v1/orders`, {
@@ -120,13 +145,18 @@ it("keeps to the content security policy and needs no script to be read", async 
 it("shows a wine and a list without asking again for what came with the page", async () => {
   const { context, page } = await openPage(browser);
   const asked = [];
-  page.on("request", (request) => asked.push(new URL(request.url()).pathname + new URL(request.url()).search));
+  page.on("request", (request) =>
+    asked.push(new URL(request.url()).pathname + new URL(request.url()).search),
+  );
   await page.goto(`${store.url}/wines/${wines[0].id}`);
   await page.getByRole("button", { name: "Add to basket" }).waitFor();
   await page.goto(`${store.url}/wines?type=Red`);
   await page.getByRole("article").first().waitFor();
   assert.equal(asked.includes(`/api/v1/wines/${wines[0].id}`), false);
-  assert.equal(asked.some((path) => path.startsWith("/api/v1/wines?type=Red&limit=24") && !path.includes("cursor")), false);
+  assert.equal(
+    asked.some((path) => path.startsWith("/api/v1/wines?type=Red&limit=24") && !path.includes("cursor")),
+    false,
+  );
   await context.close();
 });
 

@@ -31,11 +31,17 @@ const orderButton = (page) => page.getByRole("button", { name: /^Order and pay/ 
 
 async function putFirstInBasket(page, query = "?in_stock=true") {
   await page.goto(`${store.url}/wines${query}`);
-  await page.getByRole("button", { name: /^Add .* to the basket/ }).first().click();
+  await page
+    .getByRole("button", { name: /^Add .* to the basket/ })
+    .first()
+    .click();
   await page.getByRole("button", { name: /^Basket, 1 bottle/ }).waitFor();
 }
 
-for (const [name, size] of Object.entries({ desk: { width: 1280 }, phone: { width: 390, height: 844, hasTouch: true, isMobile: true } })) {
+for (const [name, size] of Object.entries({
+  desk: { width: 1280 },
+  phone: { width: 390, height: 844, hasTouch: true, isMobile: true },
+})) {
   describe(`on a ${name}`, () => {
     it("goes from the first click to the e-mail", async () => {
       const { context, page, faults } = await openPage(browser, size);
@@ -43,7 +49,10 @@ for (const [name, size] of Object.entries({ desk: { width: 1280 }, phone: { widt
 
       await page.goto(store.url);
       await page.getByRole("combobox", { name: "Search wines" }).fill("riesl");
-      await page.getByRole("option", { name: /Riesling/ }).first().waitFor();
+      await page
+        .getByRole("option", { name: /Riesling/ })
+        .first()
+        .waitFor();
       await page.keyboard.press("Enter");
       await page.waitForURL(/\/wines\?q=riesl/);
       await page.getByRole("article").first().getByRole("link").first().click();
@@ -53,7 +62,10 @@ for (const [name, size] of Object.entries({ desk: { width: 1280 }, phone: { widt
       await page.getByRole("button", { name: "Add to basket" }).click();
       await page.getByRole("button", { name: "Basket, 2 bottles" }).click();
       const drawer = page.getByRole("dialog", { name: "Your basket" });
-      await drawer.getByText(wine.replace(/ \d{4}$/, "")).first().waitFor();
+      await drawer
+        .getByText(wine.replace(/ \d{4}$/, ""))
+        .first()
+        .waitFor();
       await drawer.getByRole("link", { name: "Checkout" }).click();
 
       await page.waitForURL(`${store.url}/checkout`);
@@ -83,9 +95,11 @@ it("says at once what is missing, beside the fields, and moves the focus there",
   await page.goto(`${store.url}/checkout`);
   await orderButton(page).click();
   const email = page.getByLabel("E-mail");
-  await assert.doesNotReject(page.waitForFunction(() => document.activeElement?.getAttribute("name") === "email"));
+  await assert.doesNotReject(
+    page.waitForFunction(() => document.activeElement?.getAttribute("name") === "email"),
+  );
   assert.equal(await email.getAttribute("aria-invalid"), "true");
-  assert.equal(await page.getByText("Please fill this in.").count() > 4, true);
+  assert.equal((await page.getByText("Please fill this in.").count()) > 4, true);
   await email.fill("ada@example.com");
   assert.equal(await email.getAttribute("aria-invalid"), null);
   assert.deepEqual(faults, []);
@@ -150,7 +164,10 @@ it("opens an account, verifies it, orders with it and erases it", async () => {
   await page.getByText("Signed in as Grace Hill").waitFor();
   await page.getByRole("button", { name: "Basket, 1 bottle", exact: true }).waitFor();
 
-  const mail = await waitForMail(store.data, (text) => text.includes(email) && text.includes("/verify-email?token="));
+  const mail = await waitForMail(
+    store.data,
+    (text) => text.includes(email) && text.includes("/verify-email?token="),
+  );
   const token = /\/verify-email\?token=([^\s"<&]+)/.exec(mail)[1];
   await page.goto(`${store.url}/verify-email?token=${token}`);
   await page.getByRole("heading", { name: "Your address is verified" }).waitFor();
@@ -223,10 +240,28 @@ it("shows a price that changed, and takes it the second time", async () => {
   const admin = await asAdmin();
   const now = await admin("GET", `/wines/${wine.id}`);
   const price = { ...now.price, amount: now.price.amount + 300 };
-  const { id, group_id, vintage_label, available, rating, images, version, status, on_hand, reserved, uploads, created_at, updated_at, ...text } = now;
+  const {
+    id,
+    group_id,
+    vintage_label,
+    available,
+    rating,
+    images,
+    version,
+    status,
+    on_hand,
+    reserved,
+    uploads,
+    created_at,
+    updated_at,
+    ...text
+  } = now;
   await admin("PUT", `/wines/${wine.id}`, { ...text, price }, { "If-Match": `"${version}"` });
   await orderButton(page).click();
-  await page.getByRole("alert").getByText(/A price has changed/).waitFor();
+  await page
+    .getByRole("alert")
+    .getByText(/A price has changed/)
+    .waitFor();
   const major = (price.amount / 100).toFixed(2);
   await page.getByText(new RegExp(`1 × €${major.replace(".", "\\.")}`)).waitFor();
   await orderButton(page).click();
@@ -277,7 +312,12 @@ it("keeps the basket through signing in, and signs out", async () => {
   const made = await fetch(`${store.url}/api/v1/users`, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ email: "back@example.com", password: "a long password", name: "Noor Haddad", birth_date: "1990-05-01" }),
+    body: JSON.stringify({
+      email: "back@example.com",
+      password: "a long password",
+      name: "Noor Haddad",
+      birth_date: "1990-05-01",
+    }),
   });
   assert.equal(made.status, 201);
   await putFirstInBasket(page, "?type=White&in_stock=true");

@@ -41,7 +41,9 @@ export async function startStore({ settings = {} } = {}) {
       reject(error);
     };
     store.once("error", stop);
-    store.once("exit", (code) => stop(new Error(`the store ended with ${code}:\n${output}\nsee ${data}.log`)));
+    store.once("exit", (code) =>
+      stop(new Error(`the store ended with ${code}:\n${output}\nsee ${data}.log`)),
+    );
     store.stdout.on("data", (chunk) => {
       output += chunk;
       const found = /open at (https?:\/\/\S+)/.exec(output);

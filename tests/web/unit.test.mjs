@@ -81,7 +81,12 @@ it("draws closed outlines without a hole in their numbers", () => {
 
 it("fits words into a label", () => {
   const box = { width: 60, height: 30, max: 14, min: 5, lines: 3 };
-  for (const text of ["Rosso", "Saint-Émilion Grand Cru Classé", "Trockenbeerenauslese", "a b c d e f g h i j k"]) {
+  for (const text of [
+    "Rosso",
+    "Saint-Émilion Grand Cru Classé",
+    "Trockenbeerenauslese",
+    "a b c d e f g h i j k",
+  ]) {
     const { lines, size } = page.fit(text, box);
     assert.ok(size <= box.max && size >= box.min);
     assert.ok(lines.length <= box.lines);
@@ -109,14 +114,28 @@ it("puts the server's field errors beside the fields", () => {
 });
 
 it("writes queries the API understands", () => {
-  assert.equal(page.queryString({ type: ["Red", "White"], q: "", in_stock: false, limit: 24 }), "?type=Red&type=White&limit=24");
+  assert.equal(
+    page.queryString({ type: ["Red", "White"], q: "", in_stock: false, limit: 24 }),
+    "?type=Red&type=White&limit=24",
+  );
   assert.equal(page.queryString({}), "");
 });
 
 it("writes addresses as each country does", () => {
-  const address = { name: "Ada", line1: "1 Ferry Building", city: "San Francisco", region: "CA", postal_code: "94111", country: "US" };
+  const address = {
+    name: "Ada",
+    line1: "1 Ferry Building",
+    city: "San Francisco",
+    region: "CA",
+    postal_code: "94111",
+    country: "US",
+  };
   assert.ok(page.addressLines(address).includes("San Francisco, CA 94111"));
-  assert.ok(page.addressLines({ ...address, city: "Wien", region: null, postal_code: "1010", country: "AT" }).includes("1010 Wien"));
+  assert.ok(
+    page
+      .addressLines({ ...address, city: "Wien", region: null, postal_code: "1010", country: "AT" })
+      .includes("1010 Wien"),
+  );
 });
 
 it("makes keys that differ", () => {

@@ -91,7 +91,7 @@ export function App() {
   });
   return (
     <Shell>
-      <main id="main" ref={main} tabIndex={-1} class="wrap" >
+      <main id="main" ref={main} tabIndex={-1} class="wrap">
         {currentPage(place.value.path)}
       </main>
     </Shell>

@@ -155,7 +155,8 @@ export interface Cart {
   destination: Destination | null;
 }
 
-export type OrderStatus = "pending" | "confirmed" | "rejected" | "shipped" | "delivered" | "cancelled" | "returned";
+export type OrderStatus =
+  "pending" | "confirmed" | "rejected" | "shipped" | "delivered" | "cancelled" | "returned";
 
 export interface OrderLine {
   wine_id: string;

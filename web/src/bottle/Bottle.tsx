@@ -31,14 +31,27 @@ function Capsule({ look, id }: { look: Look; id: string }) {
             d={`M${CENTRE - 11} 13C${CENTRE - 12} 5 ${CENTRE + 12} 5 ${CENTRE + 11} 13L${CENTRE + 16.4} 21V31L${CENTRE + 14} 34C${CENTRE + 14} 70 ${CENTRE + 15.6} 92 ${CENTRE + 19.6} 112l-4.6 5.6-5.4-3.2-4.8 4.4-5-3.6-5.2 3.8-4.6-4.4-5.4 3-4.6-5.6C${CENTRE - 15.6} 92 ${CENTRE - 14} 70 ${CENTRE - 14} 34L${CENTRE - 16.4} 31V21z`}
             fill={fill}
           />
-          <path d={`M${CENTRE - 16.4} 26H${CENTRE + 16.4}M${CENTRE - 14.6} 33H${CENTRE + 14.6}`} stroke={band} stroke-opacity="0.28" stroke-width="0.9" />
+          <path
+            d={`M${CENTRE - 16.4} 26H${CENTRE + 16.4}M${CENTRE - 14.6} 33H${CENTRE + 14.6}`}
+            stroke={band}
+            stroke-opacity="0.28"
+            stroke-width="0.9"
+          />
           <path
             d={`M${CENTRE - 14.2} 66H${CENTRE + 14.2}L${CENTRE + 16} 94C${CENTRE + 6} 97 ${CENTRE - 6} 97 ${CENTRE - 16} 94z`}
             fill={look.colours.paper}
           />
-          <path d={`M${CENTRE - 14.6} 70H${CENTRE + 14.6}M${CENTRE - 15.8} 90.5C${CENTRE - 6} 93 ${CENTRE + 6} 93 ${CENTRE + 15.8} 90.5`} stroke={look.colours.accent} stroke-width="0.8" fill="none" />
+          <path
+            d={`M${CENTRE - 14.6} 70H${CENTRE + 14.6}M${CENTRE - 15.8} 90.5C${CENTRE - 6} 93 ${CENTRE + 6} 93 ${CENTRE + 15.8} 90.5`}
+            stroke={look.colours.accent}
+            stroke-width="0.8"
+            fill="none"
+          />
           <path d={`M${CENTRE} 73.5l1.9 4.9 5 2-5 2-1.9 4.9-1.9-4.9-5-2 5-2z`} fill={look.colours.accent} />
-          <path d={`M${CENTRE - 14.2} 66H${CENTRE + 14.2}L${CENTRE + 16} 94C${CENTRE + 6} 97 ${CENTRE - 6} 97 ${CENTRE - 16} 94z`} fill={`url(#${id}s)`} />
+          <path
+            d={`M${CENTRE - 14.2} 66H${CENTRE + 14.2}L${CENTRE + 16} 94C${CENTRE + 6} 97 ${CENTRE - 6} 97 ${CENTRE - 16} 94z`}
+            fill={`url(#${id}s)`}
+          />
         </g>
       );
     case "stopper":
@@ -51,7 +64,10 @@ function Capsule({ look, id }: { look: Look; id: string }) {
     case "screw":
       return (
         <g>
-          <path d={`M${CENTRE - n - 1.4} ${top}q0-3 3-3h${2 * n - 3.2}q3 0 3 3V${end - 12}H${CENTRE - n - 1.4}z`} fill={fill} />
+          <path
+            d={`M${CENTRE - n - 1.4} ${top}q0-3 3-3h${2 * n - 3.2}q3 0 3 3V${end - 12}H${CENTRE - n - 1.4}z`}
+            fill={fill}
+          />
           <path
             d={`M${CENTRE - n - 1.4} ${top + 7}H${CENTRE + n + 1.4}M${CENTRE - n - 1.4} 38.5H${CENTRE + n + 1.4}M${CENTRE - n - 1.4} 41H${CENTRE + n + 1.4}`}
             stroke={band}
@@ -74,8 +90,18 @@ function Capsule({ look, id }: { look: Look; id: string }) {
             d={`M${CENTRE - n + 0.4} ${top - 1.5}q0-1.5 1.5-1.5h${2 * n - 3.8}q1.5 0 1.5 1.5l1.6 1V${top + 10.5}L${CENTRE + n} ${top + 13}L${CENTRE + n + 0.9} ${end}H${CENTRE - n - 0.9}L${CENTRE - n} ${top + 13}L${CENTRE - n - 1.2} ${top + 10.5}V${top - 0.5}z`}
             fill={fill}
           />
-          <path d={`M${CENTRE - n - 1} ${end - 5}H${CENTRE + n + 1}M${CENTRE - n} ${top + 13.5}H${CENTRE + n}`} stroke={band} stroke-opacity="0.3" stroke-width="0.8" />
-          <path d={`M${CENTRE - n - 1} ${end - 8}H${CENTRE + n + 1}`} stroke="#fff" stroke-opacity="0.3" stroke-width="0.6" />
+          <path
+            d={`M${CENTRE - n - 1} ${end - 5}H${CENTRE + n + 1}M${CENTRE - n} ${top + 13.5}H${CENTRE + n}`}
+            stroke={band}
+            stroke-opacity="0.3"
+            stroke-width="0.8"
+          />
+          <path
+            d={`M${CENTRE - n - 1} ${end - 8}H${CENTRE + n + 1}`}
+            stroke="#fff"
+            stroke-opacity="0.3"
+            stroke-width="0.6"
+          />
         </g>
       );
   }
@@ -150,13 +176,28 @@ function Drawing({ wine, label, class: extra }: BottleProps): JSX.Element {
           <path d={labelEdge(shape, look.label, x, y, width, height)} />
         </clipPath>
       </defs>
-      <g transform={`translate(${(CENTRE * (1 - look.scale)).toFixed(2)} ${(FLOOR * (1 - look.scale)).toFixed(2)}) scale(${look.scale})`}>
+      <g
+        transform={`translate(${(CENTRE * (1 - look.scale)).toFixed(2)} ${(FLOOR * (1 - look.scale)).toFixed(2)}) scale(${look.scale})`}
+      >
         <ellipse cx={CENTRE + 3} cy={FLOOR - 0.5} rx={shape.half * 1.28} ry="7" fill={`url(#${id}f)`} />
         {glass.wine ? (
           <>
-            <path d={body} fill={glass.mid} fill-opacity="0.62" stroke={glass.dark} stroke-opacity="0.55" stroke-width="0.8" />
+            <path
+              d={body}
+              fill={glass.mid}
+              fill-opacity="0.62"
+              stroke={glass.dark}
+              stroke-opacity="0.55"
+              stroke-width="0.8"
+            />
             <path d={body} fill={`url(#${id}g)`} clip-path={`url(#${id}w)`} />
-            <path d={`M${CENTRE - shape.half + 4} ${FLOOR - 4}h${shape.half * 2 - 8}`} stroke="#fff" stroke-opacity="0.5" stroke-width="2.4" stroke-linecap="round" />
+            <path
+              d={`M${CENTRE - shape.half + 4} ${FLOOR - 4}h${shape.half * 2 - 8}`}
+              stroke="#fff"
+              stroke-opacity="0.5"
+              stroke-width="2.4"
+              stroke-linecap="round"
+            />
           </>
         ) : (
           <path d={body} fill={`url(#${id}g)`} />
@@ -175,7 +216,14 @@ function Drawing({ wine, label, class: extra }: BottleProps): JSX.Element {
           </g>
           <rect x={x} y={y - 8} width={width} height={height + 20} fill={`url(#${id}s)`} />
         </g>
-        <path d={edge(shape, 0.74, -1)} fill="none" stroke="#fff" stroke-width="3" stroke-opacity="0.1" stroke-linecap="round" />
+        <path
+          d={edge(shape, 0.74, -1)}
+          fill="none"
+          stroke="#fff"
+          stroke-width="3"
+          stroke-opacity="0.1"
+          stroke-linecap="round"
+        />
       </g>
     </svg>
   );
@@ -194,4 +242,7 @@ function shade(colour: string, amount: number): string {
 }
 
 /** Drawn once per wine: nothing else changes it. */
-export const Bottle = memo(Drawing, (before, after) => before.wine === after.wine && before.class === after.class);
+export const Bottle = memo(
+  Drawing,
+  (before, after) => before.wine === after.wine && before.class === after.class,
+);

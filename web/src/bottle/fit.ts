@@ -2,10 +2,10 @@
 
 /* Advance widths of Alegreya 500 in hundredths of an em, from the space to the tilde. */
 const WIDTHS = [
-  19, 28, 31, 51, 46, 69, 71, 18, 28, 28, 44, 51, 28, 37, 29, 33, 52, 35, 48, 42, 46, 43, 46, 42, 48, 46, 24, 24, 49,
-  51, 49, 36, 84, 60, 61, 62, 70, 59, 52, 66, 75, 36, 33, 64, 52, 84, 72, 68, 56, 69, 62, 53, 56, 67, 62, 95, 67, 56,
-  57, 31, 33, 31, 50, 46, 40, 47, 51, 43, 54, 45, 33, 50, 54, 29, 26, 51, 25, 83, 55, 51, 53, 52, 40, 40, 33, 54, 45,
-  72, 48, 45, 46, 31, 36, 31, 51,
+  19, 28, 31, 51, 46, 69, 71, 18, 28, 28, 44, 51, 28, 37, 29, 33, 52, 35, 48, 42, 46, 43, 46, 42, 48, 46, 24,
+  24, 49, 51, 49, 36, 84, 60, 61, 62, 70, 59, 52, 66, 75, 36, 33, 64, 52, 84, 72, 68, 56, 69, 62, 53, 56, 67,
+  62, 95, 67, 56, 57, 31, 33, 31, 50, 46, 40, 47, 51, 43, 54, 45, 33, 50, 54, 29, 26, 51, 25, 83, 55, 51, 53,
+  52, 40, 40, 33, 54, 45, 72, 48, 45, 46, 31, 36, 31, 51,
 ];
 const UNKNOWN = 60;
 
@@ -51,7 +51,15 @@ function breaks(words: string[], count: number): string[][] {
  */
 export function fit(
   text: string,
-  box: { width: number; height: number; max: number; min: number; lines: number; spacing?: number; leading?: number },
+  box: {
+    width: number;
+    height: number;
+    max: number;
+    min: number;
+    lines: number;
+    spacing?: number;
+    leading?: number;
+  },
 ): Fitted {
   const { spacing = 0, leading = 1.05 } = box;
   const words = text.split(/\s+/).filter(Boolean).slice(0, 9);
@@ -60,7 +68,8 @@ export function fit(
     for (const lines of breaks(words, count)) {
       const widest = Math.max(...lines.map((line) => measure(line, spacing)));
       const size = Math.min(box.max, box.width / widest, box.height / (count * leading));
-      if (!best || size > best.size * (lines.length > best.lines.length ? 1.16 : 1.0001)) best = { lines, size };
+      if (!best || size > best.size * (lines.length > best.lines.length ? 1.16 : 1.0001))
+        best = { lines, size };
     }
   }
   if (!best || best.size < box.min) {

@@ -1,7 +1,8 @@
 /** The families of labels. Each fills a box of `w` x `h` at the origin; the bottle places and shades it. */
 import type { JSX } from "preact";
 import { Chance } from "./chance.ts";
-import { fit, measure } from "./fit.ts";
+import { Frame, Grapes, House, Lines, origin, Rule, year } from "./engravings.tsx";
+import { measure } from "./fit.ts";
 import type { BottleWine, LabelColours, LabelName } from "./looks.ts";
 
 export interface LabelProps {
@@ -12,145 +13,6 @@ export interface LabelProps {
   h: number;
 }
 
-interface LinesProps {
-  text: string;
-  x: number;
-  y: number;
-  width: number;
-  height: number;
-  max: number;
-  min?: number;
-  lines?: number;
-  fill: string;
-  bold?: boolean;
-  caps?: boolean;
-  spacing?: number;
-  anchor?: "middle" | "start";
-}
-
-/** Text fitted into a box whose top middle (or top left) is x, y; centred in the height. */
-function Lines({ text, x, y, width, height, max, min = 4.5, lines = 1, fill, bold, caps, spacing = 0, anchor = "middle" }: LinesProps) {
-  // German wine words are long enough to need a hyphen on a label.
-  const broken = text.replace(/(beeren)(auslese)/gi, "$1- $2");
-  const shown = caps ? broken.toUpperCase() : broken;
-  const leading = 1.04;
-  // Bold letters are a little wider than the measured ones.
-  const room = bold ? width * 0.94 : width;
-  const fitted = fit(shown, { width: room, height, max, min, lines, spacing, leading });
-  const block = fitted.lines.length * fitted.size * leading;
-  const first = y + (height - block) / 2 + fitted.size * 0.78;
-  return (
-    <text
-      text-anchor={anchor}
-      font-family="var(--serif)"
-      font-weight={bold ? 700 : 500}
-      font-size={fitted.size.toFixed(2)}
-      letter-spacing={spacing ? (spacing * fitted.size).toFixed(2) : undefined}
-      fill={fill}
-    >
-      {fitted.lines.map((line, i) => (
-        <tspan key={i} x={x} y={(first + i * fitted.size * leading).toFixed(1)}>
-          {line}
-        </tspan>
-      ))}
-    </text>
-  );
-}
-
-const year = (wine: BottleWine): string => (wine.vintage ? String(wine.vintage) : "");
-
-/** The line of origin at the foot of a label. */
-function origin(wine: BottleWine): string {
-  return wine.appellation || wine.region || wine.country || "";
-}
-
-const Rule = ({ x, y, half, fill }: { x: number; y: number; half: number; fill: string }) => (
-  <path d={`M${x - half} ${y}H${x - 2.6}M${x + 2.6} ${y}H${x + half}M${x} ${y - 1.5}l1.5 1.5-1.5 1.5-1.5-1.5z`} stroke={fill} stroke-width="0.5" fill={fill} />
-);
-
-/** A house between trees, different for each winery: the engraving on an old label. */
-function House({ x, y, size, colour, chance }: { x: number; y: number; size: number; colour: string; chance: Chance }) {
-  const towers = chance.pick([0, 1, 2, 2] as const);
-  const wide = chance.between(0.3, 0.42) * size;
-  const tall = chance.between(0.2, 0.27) * size;
-  const roof = chance.between(0.1, 0.18) * size;
-  const windows = chance.pick([3, 4, 5] as const);
-  const parts: JSX.Element[] = [];
-  const tree = (at: number, high: number) => (
-    <path d={`M${at} 0c${-high * 0.28}-${high * 0.2} ${-high * 0.22}-${high * 0.8} 0-${high}c${high * 0.22} ${high * 0.2} ${high * 0.28} ${high * 0.8} 0 ${high}z`} />
-  );
-  for (let i = 0; i < windows; i++) {
-    const at = -wide + ((i + 0.5) * 2 * wide) / windows;
-    parts.push(<path key={i} d={`M${at - 0.8} ${-tall * 0.32}v-${tall * 0.34}h1.6v${tall * 0.34}z`} />);
-  }
-  const tower = (at: number) => {
-    const high = tall * 1.35;
-    return (
-      <g key={`t${at}`}>
-        <path d={`M${at - 2.4} 0V${-high}h4.8V0z`} fill="none" />
-        <path d={`M${at - 3.2} ${-high}L${at} ${-high - roof * 1.3}L${at + 3.2} ${-high}z`} />
-      </g>
-    );
-  };
-  return (
-    <g transform={`translate(${x} ${y})`} fill={colour} stroke={colour} stroke-width="0.5" stroke-linejoin="round">
-      <path d={`M${-size / 2} 0H${size / 2}`} />
-      <path d={`M${-wide} 0V${-tall}H${wide}V0z`} fill="none" />
-      <path d={`M${-wide - 1.4} ${-tall}L${-wide + roof * 0.7} ${-tall - roof}H${wide - roof * 0.7}L${wide + 1.4} ${-tall}z`} fill-opacity="0.85" />
-      {parts}
-      {towers > 0 && tower(-wide)}
-      {towers > 1 && tower(wide)}
-      <g stroke="none" fill-opacity="0.8">
-        {tree(-size * 0.45, size * 0.17)}
-        {tree(-size * 0.385, size * 0.11)}
-        {tree(size * 0.43, size * 0.19)}
-      </g>
-    </g>
-  );
-}
-
-/** A bunch of grapes under a leaf. */
-function Grapes({ x, y, size, colour, leaf }: { x: number; y: number; size: number; colour: string; leaf: string }) {
-  const r = size * 0.105;
-  const rows = [4, 3, 3, 2, 1];
-  return (
-    <g transform={`translate(${x} ${y})`}>
-      <path
-        d={`M0 0c${-size * 0.04}-${size * 0.12} ${size * 0.02}-${size * 0.2} ${size * 0.1}-${size * 0.26}`}
-        fill="none"
-        stroke={leaf}
-        stroke-width={size * 0.035}
-        stroke-linecap="round"
-      />
-      <path
-        d={`M${size * 0.03} ${-size * 0.08}c${size * 0.1}-${size * 0.2} ${size * 0.34}-${size * 0.2} ${size * 0.42}-${size * 0.1}c${-size * 0.06} ${size * 0.04} ${-size * 0.03} ${size * 0.09} ${size * 0.02} ${size * 0.13}c${-size * 0.12} ${size * 0.03} ${-size * 0.14} ${size * 0.12} ${-size * 0.2} ${size * 0.16}c${-size * 0.08}-${size * 0.06} ${-size * 0.2}-${size * 0.06} ${-size * 0.24}-${size * 0.19}z`}
-        fill={leaf}
-      />
-      {rows.map((count, row) =>
-        Array.from({ length: count }, (_, i) => (
-          <circle
-            key={`${row}-${i}`}
-            cx={(i - (count - 1) / 2) * r * 1.95 + (row === 2 ? r * 0.3 : 0)}
-            cy={r + row * r * 1.6}
-            r={r}
-            fill={colour}
-            fill-opacity={0.72 + 0.28 * (((row + i) % 3) / 2)}
-          />
-        )),
-      )}
-    </g>
-  );
-}
-
-function Frame({ w, h, colour, inset = 3, double }: { w: number; h: number; colour: string; inset?: number; double?: boolean }) {
-  return (
-    <g fill="none" stroke={colour}>
-      <rect x={inset} y={inset} width={w - 2 * inset} height={h - 2 * inset} stroke-width="0.7" />
-      {double && <rect x={inset + 1.8} y={inset + 1.8} width={w - 2 * inset - 3.6} height={h - 2 * inset - 3.6} stroke-width="0.35" />}
-    </g>
-  );
-}
-
 function Estate({ wine, colours: c, seed, w, h }: LabelProps) {
   const chance = new Chance(`estate ${wine.winery}`);
   const mid = w / 2;
@@ -159,17 +21,54 @@ function Estate({ wine, colours: c, seed, w, h }: LabelProps) {
     <>
       <Frame w={w} h={h} colour={c.accent} double />
       <House x={mid} y={h * 0.33} size={w * 0.74} colour={c.soft} chance={chance} />
-      <Lines text={wine.name} x={mid} y={h * 0.37} width={w - 16} height={h * 0.27} max={14} lines={3} fill={c.ink} bold />
+      <Lines
+        text={wine.name}
+        x={mid}
+        y={h * 0.37}
+        width={w - 16}
+        height={h * 0.27}
+        max={14}
+        lines={3}
+        fill={c.ink}
+        bold
+      />
       <Rule x={mid} y={h * 0.68} half={w * 0.3} fill={c.accent} />
-      <Lines text={year(wine)} x={mid} y={h * 0.7} width={w - 20} height={h * 0.11} max={10.5} fill={c.accent} bold spacing={0.06} />
-      <Lines text={wine.winery} x={mid} y={h * 0.815} width={w - 18} height={h * 0.12} max={6.2} min={3.6} lines={2} fill={c.ink} caps spacing={0.06} />
+      <Lines
+        text={year(wine)}
+        x={mid}
+        y={h * 0.7}
+        width={w - 20}
+        height={h * 0.11}
+        max={10.5}
+        fill={c.accent}
+        bold
+        spacing={0.06}
+      />
+      <Lines
+        text={wine.winery}
+        x={mid}
+        y={h * 0.815}
+        width={w - 18}
+        height={h * 0.12}
+        max={6.2}
+        min={3.6}
+        lines={2}
+        fill={c.ink}
+        caps
+        spacing={0.06}
+      />
     </>
   );
 }
 
 function Monogram({ wine, colours: c, w, h }: LabelProps) {
   const mid = w / 2;
-  const letters = wine.winery.replace(/\b(ch[aâ]teau|domaine|weingut|bodegas?|quinta|tenuta|cantina|maison|clos|the|d[aeiou]s?|di|de la|la|le|les)\b\.?/gi, "").trim();
+  const letters = wine.winery
+    .replace(
+      /\b(ch[aâ]teau|domaine|weingut|bodegas?|quinta|tenuta|cantina|maison|clos|the|d[aeiou]s?|di|de la|la|le|les)\b\.?/gi,
+      "",
+    )
+    .trim();
   const first = (letters || wine.winery).charAt(0).toUpperCase();
   const r = w * 0.155;
   const cy = h * 0.2;
@@ -179,13 +78,53 @@ function Monogram({ wine, colours: c, w, h }: LabelProps) {
       <rect x="0" y={h * 0.97} width={w} height={h * 0.03 + 12} fill={c.accent} />
       <circle cx={mid} cy={cy} r={r} fill="none" stroke={c.accent} stroke-width="0.9" />
       <circle cx={mid} cy={cy} r={r - 1.9} fill={c.accent} />
-      <text x={mid} y={cy + r * 0.43} text-anchor="middle" font-family="var(--serif)" font-weight="700" font-size={r * 1.22} fill={c.paper}>
+      <text
+        x={mid}
+        y={cy + r * 0.43}
+        text-anchor="middle"
+        font-family="var(--serif)"
+        font-weight="700"
+        font-size={r * 1.22}
+        fill={c.paper}
+      >
         {first}
       </text>
-      <Lines text={wine.winery} x={mid} y={h * 0.355} width={w - 14} height={h * 0.11} max={6.4} min={3.8} lines={2} fill={c.soft} caps spacing={0.08} />
-      <Lines text={wine.name} x={mid} y={h * 0.47} width={w - 13} height={h * 0.27} max={14.5} lines={3} fill={c.ink} bold />
+      <Lines
+        text={wine.winery}
+        x={mid}
+        y={h * 0.355}
+        width={w - 14}
+        height={h * 0.11}
+        max={6.4}
+        min={3.8}
+        lines={2}
+        fill={c.soft}
+        caps
+        spacing={0.08}
+      />
+      <Lines
+        text={wine.name}
+        x={mid}
+        y={h * 0.47}
+        width={w - 13}
+        height={h * 0.27}
+        max={14.5}
+        lines={3}
+        fill={c.ink}
+        bold
+      />
       <Rule x={mid} y={h * 0.785} half={w * 0.26} fill={c.accent} />
-      <Lines text={[origin(wine), year(wine)].filter(Boolean).join("  ·  ")} x={mid} y={h * 0.82} width={w - 14} height={h * 0.1} max={7} min={4} fill={c.ink} spacing={0.03} />
+      <Lines
+        text={[origin(wine), year(wine)].filter(Boolean).join("  ·  ")}
+        x={mid}
+        y={h * 0.82}
+        width={w - 14}
+        height={h * 0.1}
+        max={7}
+        min={4}
+        fill={c.ink}
+        spacing={0.03}
+      />
     </>
   );
 }
@@ -198,18 +137,58 @@ function Modern({ wine, colours: c, seed, w, h }: LabelProps) {
     <>
       <rect y="-10" width={w} height={top + 10} fill={c.accent} />
       {turn === 0 && <circle cx={w * 0.7} cy={top * 0.52} r={w * 0.22} fill={c.paper} fill-opacity="0.9" />}
-      {turn === 1 && <path d={`M0 ${top}L${w * 0.45} ${top * 0.18}L${w} ${top}z`} fill={c.paper} fill-opacity="0.88" />}
+      {turn === 1 && (
+        <path d={`M0 ${top}L${w * 0.45} ${top * 0.18}L${w} ${top}z`} fill={c.paper} fill-opacity="0.88" />
+      )}
       {turn === 2 && (
         <g fill={c.paper} fill-opacity="0.88">
           {[0, 1, 2, 3, 4].map((i) => (
-            <rect key={i} x={w * (0.12 + i * 0.165)} y={top * (0.62 - 0.1 * ((i * 2 + Math.floor(chance.next() * 3)) % 5))} width={w * 0.09} height={top} />
+            <rect
+              key={i}
+              x={w * (0.12 + i * 0.165)}
+              y={top * (0.62 - 0.1 * ((i * 2 + Math.floor(chance.next() * 3)) % 5))}
+              width={w * 0.09}
+              height={top}
+            />
           ))}
         </g>
       )}
       <rect y={top} width={w} height={h - top} fill={c.paper} />
-      <Lines text={wine.name} x={7} y={top + h * 0.03} width={w - 14} height={h * 0.26} max={14} lines={3} fill={c.ink} bold anchor="start" />
-      <Lines text={wine.winery} x={7} y={h * 0.77} width={w - 14} height={h * 0.09} max={6.4} min={4} fill={c.soft} anchor="start" />
-      <Lines text={[year(wine), origin(wine)].filter(Boolean).join("  ")} x={7} y={h * 0.86} width={w - 14} height={h * 0.08} max={6.4} min={4} fill={c.accent} bold anchor="start" />
+      <Lines
+        text={wine.name}
+        x={7}
+        y={top + h * 0.03}
+        width={w - 14}
+        height={h * 0.26}
+        max={14}
+        lines={3}
+        fill={c.ink}
+        bold
+        anchor="start"
+      />
+      <Lines
+        text={wine.winery}
+        x={7}
+        y={h * 0.77}
+        width={w - 14}
+        height={h * 0.09}
+        max={6.4}
+        min={4}
+        fill={c.soft}
+        anchor="start"
+      />
+      <Lines
+        text={[year(wine), origin(wine)].filter(Boolean).join("  ")}
+        x={7}
+        y={h * 0.86}
+        width={w - 14}
+        height={h * 0.08}
+        max={6.4}
+        min={4}
+        fill={c.accent}
+        bold
+        anchor="start"
+      />
     </>
   );
 }
@@ -230,9 +209,41 @@ function Hills({ wine, colours: c, seed, w, h }: LabelProps) {
       <path d={wave(h * 0.3, h * 0.06)} fill={c.accent} fill-opacity="0.35" />
       <path d={wave(h * 0.37, h * 0.05)} fill={c.accent} fill-opacity="0.62" />
       <path d={wave(h * 0.44, h * 0.04)} fill={c.ink} fill-opacity="0.82" />
-      <Lines text={wine.name} x={w / 2} y={sky + h * 0.03} width={w - 12} height={h * 0.22} max={13.5} lines={2} fill={c.ink} bold />
-      <Lines text={wine.winery} x={w / 2} y={h * 0.76} width={w - 14} height={h * 0.1} max={6} min={3.8} lines={2} fill={c.soft} caps spacing={0.08} />
-      <Lines text={year(wine)} x={w / 2} y={h * 0.865} width={w - 14} height={h * 0.09} max={8.5} fill={c.accent} bold spacing={0.08} />
+      <Lines
+        text={wine.name}
+        x={w / 2}
+        y={sky + h * 0.03}
+        width={w - 12}
+        height={h * 0.22}
+        max={13.5}
+        lines={2}
+        fill={c.ink}
+        bold
+      />
+      <Lines
+        text={wine.winery}
+        x={w / 2}
+        y={h * 0.76}
+        width={w - 14}
+        height={h * 0.1}
+        max={6}
+        min={3.8}
+        lines={2}
+        fill={c.soft}
+        caps
+        spacing={0.08}
+      />
+      <Lines
+        text={year(wine)}
+        x={w / 2}
+        y={h * 0.865}
+        width={w - 14}
+        height={h * 0.09}
+        max={8.5}
+        fill={c.accent}
+        bold
+        spacing={0.08}
+      />
     </>
   );
 }
@@ -243,9 +254,41 @@ function Vine({ wine, colours: c, w, h }: LabelProps) {
     <>
       <Frame w={w} h={h} colour={c.soft} inset={2.6} />
       <Grapes x={mid} y={h * 0.145} size={w * 0.4} colour={c.accent} leaf={c.soft} />
-      <Lines text={wine.name} x={mid} y={h * 0.42} width={w - 14} height={h * 0.26} max={14} lines={3} fill={c.ink} bold />
-      <Lines text={wine.winery} x={mid} y={h * 0.7} width={w - 14} height={h * 0.11} max={6.2} min={3.8} lines={2} fill={c.soft} caps spacing={0.07} />
-      <Lines text={year(wine)} x={mid} y={h * 0.82} width={w - 14} height={h * 0.11} max={10} fill={c.accent} bold spacing={0.05} />
+      <Lines
+        text={wine.name}
+        x={mid}
+        y={h * 0.42}
+        width={w - 14}
+        height={h * 0.26}
+        max={14}
+        lines={3}
+        fill={c.ink}
+        bold
+      />
+      <Lines
+        text={wine.winery}
+        x={mid}
+        y={h * 0.7}
+        width={w - 14}
+        height={h * 0.11}
+        max={6.2}
+        min={3.8}
+        lines={2}
+        fill={c.soft}
+        caps
+        spacing={0.07}
+      />
+      <Lines
+        text={year(wine)}
+        x={mid}
+        y={h * 0.82}
+        width={w - 14}
+        height={h * 0.11}
+        max={10}
+        fill={c.accent}
+        bold
+        spacing={0.05}
+      />
     </>
   );
 }
@@ -255,13 +298,54 @@ function Numeral({ wine, colours: c, w, h }: LabelProps) {
   const size = Math.min(h * 0.4, (w - 12) / measure(big));
   return (
     <>
-      <Lines text={wine.winery} x={w / 2} y={h * 0.05} width={w - 12} height={h * 0.12} max={6.2} min={3.8} lines={2} fill={c.soft} caps spacing={0.09} />
+      <Lines
+        text={wine.winery}
+        x={w / 2}
+        y={h * 0.05}
+        width={w - 12}
+        height={h * 0.12}
+        max={6.2}
+        min={3.8}
+        lines={2}
+        fill={c.soft}
+        caps
+        spacing={0.09}
+      />
       <path d={`M6 ${h * 0.19}H${w - 6}M6 ${h * 0.81}H${w - 6}`} stroke={c.ink} stroke-width="0.5" />
-      <text x={w / 2} y={h * 0.19 + h * 0.17 + size * 0.28} text-anchor="middle" font-family="var(--serif)" font-weight="500" font-size={size.toFixed(1)} fill={c.accent}>
+      <text
+        x={w / 2}
+        y={h * 0.19 + h * 0.17 + size * 0.28}
+        text-anchor="middle"
+        font-family="var(--serif)"
+        font-weight="500"
+        font-size={size.toFixed(1)}
+        fill={c.accent}
+      >
         {big}
       </text>
-      <Lines text={wine.name} x={w / 2} y={h * 0.55} width={w - 12} height={h * 0.24} max={13} lines={2} fill={c.ink} bold />
-      <Lines text={origin(wine)} x={w / 2} y={h * 0.83} width={w - 12} height={h * 0.12} max={6.2} min={3.8} lines={2} fill={c.soft} spacing={0.04} />
+      <Lines
+        text={wine.name}
+        x={w / 2}
+        y={h * 0.55}
+        width={w - 12}
+        height={h * 0.24}
+        max={13}
+        lines={2}
+        fill={c.ink}
+        bold
+      />
+      <Lines
+        text={origin(wine)}
+        x={w / 2}
+        y={h * 0.83}
+        width={w - 12}
+        height={h * 0.12}
+        max={6.2}
+        min={3.8}
+        lines={2}
+        fill={c.soft}
+        spacing={0.04}
+      />
     </>
   );
 }
@@ -275,11 +359,47 @@ function Foil({ wine, colours: c, w, h }: LabelProps) {
         d={`M${mid} ${h * 0.09}l${w * 0.035} ${h * 0.045}-${w * 0.035} ${h * 0.045}-${w * 0.035}-${h * 0.045}z`}
         fill={c.accent}
       />
-      <path d={`M${mid - w * 0.26} ${h * 0.135}H${mid - w * 0.06}M${mid + w * 0.06} ${h * 0.135}H${mid + w * 0.26}`} stroke={c.accent} stroke-width="0.6" />
-      <Lines text={wine.winery} x={mid} y={h * 0.2} width={w - 18} height={h * 0.13} max={6.6} min={3.8} lines={2} fill={c.soft} caps spacing={0.1} />
-      <Lines text={wine.name} x={mid} y={h * 0.345} width={w - 16} height={h * 0.31} max={15} lines={3} fill={c.ink} bold />
+      <path
+        d={`M${mid - w * 0.26} ${h * 0.135}H${mid - w * 0.06}M${mid + w * 0.06} ${h * 0.135}H${mid + w * 0.26}`}
+        stroke={c.accent}
+        stroke-width="0.6"
+      />
+      <Lines
+        text={wine.winery}
+        x={mid}
+        y={h * 0.2}
+        width={w - 18}
+        height={h * 0.13}
+        max={6.6}
+        min={3.8}
+        lines={2}
+        fill={c.soft}
+        caps
+        spacing={0.1}
+      />
+      <Lines
+        text={wine.name}
+        x={mid}
+        y={h * 0.345}
+        width={w - 16}
+        height={h * 0.31}
+        max={15}
+        lines={3}
+        fill={c.ink}
+        bold
+      />
       <Rule x={mid} y={h * 0.71} half={w * 0.28} fill={c.accent} />
-      <Lines text={year(wine) || origin(wine)} x={mid} y={h * 0.735} width={w - 18} height={h * 0.15} max={12} fill={c.accent} bold spacing={0.05} />
+      <Lines
+        text={year(wine) || origin(wine)}
+        x={mid}
+        y={h * 0.735}
+        width={w - 18}
+        height={h * 0.15}
+        max={12}
+        fill={c.accent}
+        bold
+        spacing={0.05}
+      />
     </>
   );
 }
@@ -298,10 +418,52 @@ function Arch({ wine, colours: c, w, h }: LabelProps) {
         d={`M${mid} ${h * 0.12}c4 4.5 4 9 0 13.5c-4-4.5-4-9 0-13.5zM${mid - 3} ${h * 0.12 + 6}c-6-1-8.5 1.5-9.5 5.5c4.5.8 8-.8 9.5-5.5zM${mid + 3} ${h * 0.12 + 6}c6-1 8.5 1.5 9.5 5.5c-4.5.8-8-.8-9.5-5.5z`}
         fill={c.accent}
       />
-      <Lines text={wine.winery} x={mid} y={h * 0.285} width={w - 16} height={h * 0.11} max={6.2} min={3.8} lines={2} fill={c.soft} caps spacing={0.07} />
-      <Lines text={wine.name} x={mid} y={h * 0.4} width={w - 15} height={h * 0.29} max={14.5} lines={3} fill={c.ink} bold />
-      <Lines text={year(wine)} x={mid} y={h * 0.7} width={w - 16} height={h * 0.12} max={10.5} fill={c.accent} bold spacing={0.06} />
-      <Lines text={origin(wine)} x={mid} y={h * 0.82} width={w - 16} height={h * 0.1} max={6} min={3.8} lines={2} fill={c.soft} />
+      <Lines
+        text={wine.winery}
+        x={mid}
+        y={h * 0.285}
+        width={w - 16}
+        height={h * 0.11}
+        max={6.2}
+        min={3.8}
+        lines={2}
+        fill={c.soft}
+        caps
+        spacing={0.07}
+      />
+      <Lines
+        text={wine.name}
+        x={mid}
+        y={h * 0.4}
+        width={w - 15}
+        height={h * 0.29}
+        max={14.5}
+        lines={3}
+        fill={c.ink}
+        bold
+      />
+      <Lines
+        text={year(wine)}
+        x={mid}
+        y={h * 0.7}
+        width={w - 16}
+        height={h * 0.12}
+        max={10.5}
+        fill={c.accent}
+        bold
+        spacing={0.06}
+      />
+      <Lines
+        text={origin(wine)}
+        x={mid}
+        y={h * 0.82}
+        width={w - 16}
+        height={h * 0.1}
+        max={6}
+        min={3.8}
+        lines={2}
+        fill={c.soft}
+      />
     </>
   );
 }
@@ -326,10 +488,43 @@ function Stripe({ wine, colours: c, seed, w, h }: LabelProps) {
       >
         {wine.vintage ? String(wine.vintage) : ""}
       </text>
-      <Lines text={wine.winery} x={left} y={h * 0.07} width={room} height={h * 0.16} max={6.4} min={4} lines={2} fill={c.soft} anchor="start" />
+      <Lines
+        text={wine.winery}
+        x={left}
+        y={h * 0.07}
+        width={room}
+        height={h * 0.16}
+        max={6.4}
+        min={4}
+        lines={2}
+        fill={c.soft}
+        anchor="start"
+      />
       <path d={`M${left} ${h * 0.27}h${room * 0.35}`} stroke={c.accent} stroke-width="1.2" />
-      <Lines text={wine.name} x={left} y={h * 0.3} width={room} height={h * 0.42} max={13.5} lines={4} fill={c.ink} bold anchor="start" />
-      <Lines text={origin(wine)} x={left} y={h * 0.8} width={room} height={h * 0.13} max={6} min={3.8} lines={2} fill={c.soft} anchor="start" />
+      <Lines
+        text={wine.name}
+        x={left}
+        y={h * 0.3}
+        width={room}
+        height={h * 0.42}
+        max={13.5}
+        lines={4}
+        fill={c.ink}
+        bold
+        anchor="start"
+      />
+      <Lines
+        text={origin(wine)}
+        x={left}
+        y={h * 0.8}
+        width={room}
+        height={h * 0.13}
+        max={6}
+        min={3.8}
+        lines={2}
+        fill={c.soft}
+        anchor="start"
+      />
     </>
   );
 }
@@ -353,9 +548,41 @@ function Sun({ wine, colours: c, seed, w, h }: LabelProps) {
       <path d={d} stroke={c.accent} stroke-width="1.1" stroke-linecap="round" />
       <path d={`M${mid - r} ${cy}a${r} ${r} 0 0 1 ${2 * r} 0z`} fill={c.accent} />
       <path d={`M7 ${cy + 2.5}H${w - 7}`} stroke={c.ink} stroke-width="0.6" />
-      <Lines text={wine.name} x={mid} y={h * 0.47} width={w - 12} height={h * 0.25} max={14} lines={2} fill={c.ink} bold />
-      <Lines text={wine.winery} x={mid} y={h * 0.73} width={w - 14} height={h * 0.11} max={6} min={3.8} lines={2} fill={c.soft} caps spacing={0.09} />
-      <Lines text={year(wine)} x={mid} y={h * 0.85} width={w - 14} height={h * 0.09} max={8.5} fill={c.accent} bold spacing={0.08} />
+      <Lines
+        text={wine.name}
+        x={mid}
+        y={h * 0.47}
+        width={w - 12}
+        height={h * 0.25}
+        max={14}
+        lines={2}
+        fill={c.ink}
+        bold
+      />
+      <Lines
+        text={wine.winery}
+        x={mid}
+        y={h * 0.73}
+        width={w - 14}
+        height={h * 0.11}
+        max={6}
+        min={3.8}
+        lines={2}
+        fill={c.soft}
+        caps
+        spacing={0.09}
+      />
+      <Lines
+        text={year(wine)}
+        x={mid}
+        y={h * 0.85}
+        width={w - 14}
+        height={h * 0.09}
+        max={8.5}
+        fill={c.accent}
+        bold
+        spacing={0.08}
+      />
     </>
   );
 }
@@ -364,12 +591,71 @@ function Oval({ wine, colours: c, w, h }: LabelProps) {
   const mid = w / 2;
   return (
     <>
-      <ellipse cx={mid} cy={h * 0.44} rx={w / 2 - 5} ry={h * 0.36} fill="none" stroke={c.accent} stroke-width="0.8" />
-      <ellipse cx={mid} cy={h * 0.44} rx={w / 2 - 6.8} ry={h * 0.36 - 1.8} fill="none" stroke={c.accent} stroke-width="0.35" />
-      <Lines text={wine.winery} x={mid} y={h * 0.17} width={w - 30} height={h * 0.12} max={5.8} min={3.6} lines={2} fill={c.soft} caps spacing={0.06} />
-      <Lines text={wine.name} x={mid} y={h * 0.3} width={w - 20} height={h * 0.27} max={13.5} lines={3} fill={c.ink} bold />
-      <Lines text={year(wine)} x={mid} y={h * 0.59} width={w - 30} height={h * 0.12} max={10} fill={c.accent} bold spacing={0.05} />
-      <Lines text={origin(wine)} x={mid} y={h * 0.85} width={w - 14} height={h * 0.1} max={6.2} min={3.8} fill={c.ink} caps spacing={0.07} />
+      <ellipse
+        cx={mid}
+        cy={h * 0.44}
+        rx={w / 2 - 5}
+        ry={h * 0.36}
+        fill="none"
+        stroke={c.accent}
+        stroke-width="0.8"
+      />
+      <ellipse
+        cx={mid}
+        cy={h * 0.44}
+        rx={w / 2 - 6.8}
+        ry={h * 0.36 - 1.8}
+        fill="none"
+        stroke={c.accent}
+        stroke-width="0.35"
+      />
+      <Lines
+        text={wine.winery}
+        x={mid}
+        y={h * 0.17}
+        width={w - 30}
+        height={h * 0.12}
+        max={5.8}
+        min={3.6}
+        lines={2}
+        fill={c.soft}
+        caps
+        spacing={0.06}
+      />
+      <Lines
+        text={wine.name}
+        x={mid}
+        y={h * 0.3}
+        width={w - 20}
+        height={h * 0.27}
+        max={13.5}
+        lines={3}
+        fill={c.ink}
+        bold
+      />
+      <Lines
+        text={year(wine)}
+        x={mid}
+        y={h * 0.59}
+        width={w - 30}
+        height={h * 0.12}
+        max={10}
+        fill={c.accent}
+        bold
+        spacing={0.05}
+      />
+      <Lines
+        text={origin(wine)}
+        x={mid}
+        y={h * 0.85}
+        width={w - 14}
+        height={h * 0.1}
+        max={6.2}
+        min={3.8}
+        fill={c.ink}
+        caps
+        spacing={0.07}
+      />
     </>
   );
 }

@@ -84,7 +84,16 @@ const GOLDS = [
 ] as const;
 const PALES = [clear("#a9a34c", "#d8d487", "#f1efc2"), clear("#b3a34a", "#dfd07f", "#f5eac0")] as const;
 
-const CAPSULES = ["#6d1530", "#17181a", "#a37b32", "#1c2a47", "#1f4030", "#d9cfba", "#8d2f1f", "#4a4a4d"] as const;
+const CAPSULES = [
+  "#6d1530",
+  "#17181a",
+  "#a37b32",
+  "#1c2a47",
+  "#1f4030",
+  "#d9cfba",
+  "#8d2f1f",
+  "#4a4a4d",
+] as const;
 
 type Papers = readonly LabelColours[];
 const OLD_PAPERS: Papers = [
@@ -116,11 +125,31 @@ const BLUSH_PAPERS: Papers = [
 
 const OLD_WORLD =
   /france|italy|spain|portugal|germany|austria|hungary|greece|switzerland|georgia|romania|croatia|slovenia|bulgaria|lebanon|moldova/i;
-const OLD_LABELS: readonly LabelName[] = ["estate", "estate", "monogram", "vine", "arch", "oval", "foil", "numeral"];
-const NEW_LABELS: readonly LabelName[] = ["modern", "hills", "stripe", "numeral", "sun", "vine", "foil", "monogram"];
+const OLD_LABELS: readonly LabelName[] = [
+  "estate",
+  "estate",
+  "monogram",
+  "vine",
+  "arch",
+  "oval",
+  "foil",
+  "numeral",
+];
+const NEW_LABELS: readonly LabelName[] = [
+  "modern",
+  "hills",
+  "stripe",
+  "numeral",
+  "sun",
+  "vine",
+  "foil",
+  "monogram",
+];
 
-const BURGUNDIAN = /pinot|chardonnay|gamay|syrah|shiraz|grenache|garnacha|nebbiolo|aligot|mourv|cinsau|nerello|viognier|marsanne|roussanne|chenin|mencia|trousseau|poulsard/i;
-const RHENISH = /riesling|gew|sylvaner|silvaner|müller|muller|pinot blanc|weissburgunder|auxerrois|scheurebe/i;
+const BURGUNDIAN =
+  /pinot|chardonnay|gamay|syrah|shiraz|grenache|garnacha|nebbiolo|aligot|mourv|cinsau|nerello|viognier|marsanne|roussanne|chenin|mencia|trousseau|poulsard/i;
+const RHENISH =
+  /riesling|gew|sylvaner|silvaner|müller|muller|pinot blanc|weissburgunder|auxerrois|scheurebe/i;
 const RHENISH_PLACE = /mosel|rhein|alsace|nahe|pfalz|elbling|luxemb|wachau|kamptal|franken/i;
 
 function shapeName(wine: BottleWine, chance: Chance): ShapeName {
@@ -138,7 +167,9 @@ function shapeName(wine: BottleWine, chance: Chance): ShapeName {
       if (RHENISH.test(grape) || RHENISH_PLACE.test(wine.region ?? "")) return "flute";
       return BURGUNDIAN.test(grape) ? "burgundy" : chance.pick(["bordeaux", "burgundy"] as const);
     default:
-      if (/bourgogne|burgundy|beaujolais|rh[oô]ne|barolo|barbaresco/i.test(`${wine.region} ${wine.appellation}`)) {
+      if (
+        /bourgogne|burgundy|beaujolais|rh[oô]ne|barolo|barbaresco/i.test(`${wine.region} ${wine.appellation}`)
+      ) {
         return "burgundy";
       }
       return BURGUNDIAN.test(grape) ? "burgundy" : "bordeaux";
@@ -156,7 +187,8 @@ function glassFor(wine: BottleWine, shape: ShapeName, chance: Chance): Glass {
     case "Dessert":
       return shape === "flute" ? GLASS.brown : chance.pick(GOLDS);
     case "Fortified":
-      if (/moscat|muscat|white|fino|manzanilla|blanc/i.test(`${wine.name} ${grape}`)) return chance.pick(GOLDS);
+      if (/moscat|muscat|white|fino|manzanilla|blanc/i.test(`${wine.name} ${grape}`))
+        return chance.pick(GOLDS);
       return chance.pick([GLASS.black, GLASS.brown, GLASS.antique] as const);
     case "White":
       if (shape === "flute") return chance.pick([GLASS.green, GLASS.green, GLASS.brown] as const);
@@ -188,7 +220,8 @@ export function lookOf(wine: BottleWine): Look {
   let kind: Look["capsule"]["kind"] = "foil";
   if (name === "sparkling") kind = "champagne";
   else if (name === "port") kind = "stopper";
-  else if (/new zealand|australia/i.test(wine.country ?? "") || (name === "flute" && house.next() < 0.5)) kind = "screw";
+  else if (/new zealand|australia/i.test(wine.country ?? "") || (name === "flute" && house.next() < 0.5))
+    kind = "screw";
   else if (house.next() < 0.1) kind = "wax";
 
   const ml = wine.bottle_ml ?? 750;

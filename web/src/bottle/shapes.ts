@@ -31,11 +31,7 @@ export interface Shape {
   stopper?: boolean;
 }
 
-const lip = (half: number): Segment[] => [
-  [[half + 1.6, 13]],
-  [[half + 1.6, 22]],
-  [[half, 24.5]],
-];
+const lip = (half: number): Segment[] => [[[half + 1.6, 13]], [[half + 1.6, 22]], [[half, 24.5]]];
 
 const foot = (half: number): Segment[] => [
   [[half, FLOOR - 8]],
@@ -268,9 +264,7 @@ export function edge(shape: Shape, scale: number, side: 1 | -1): string {
   let d = `M${at(begin[0], begin[1], scale, side)}`;
   for (const segment of body) {
     d += segment.length === 1 ? "L" : "C";
-    d += segment
-      .map(([x, y]) => at(x, Math.min(y, FLOOR - 14), scale, side))
-      .join(" ");
+    d += segment.map(([x, y]) => at(x, Math.min(y, FLOOR - 14), scale, side)).join(" ");
   }
   return d;
 }

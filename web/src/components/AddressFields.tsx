@@ -5,7 +5,10 @@ import { countryName } from "../lib/format.ts";
 import type { Errors } from "../lib/form.ts";
 import { Field } from "./parts.tsx";
 
-export type AddressDraft = Record<"name" | "line1" | "line2" | "city" | "region" | "postal_code" | "country", string>;
+export type AddressDraft = Record<
+  "name" | "line1" | "line2" | "city" | "region" | "postal_code" | "country",
+  string
+>;
 
 export const ELSEWHERE = "??";
 
@@ -30,7 +33,9 @@ export const draftOf = (address: Address): AddressDraft => ({
 });
 
 export function addressOf(draft: AddressDraft): Address {
-  const trimmed = Object.fromEntries(Object.entries(draft).map(([name, value]) => [name, value.trim()])) as AddressDraft;
+  const trimmed = Object.fromEntries(
+    Object.entries(draft).map(([name, value]) => [name, value.trim()]),
+  ) as AddressDraft;
   return { ...trimmed, line2: trimmed.line2 || null, region: trimmed.region || null };
 }
 
@@ -43,9 +48,13 @@ export const REQUIRED = ["country", "name", "line1", "city", "postal_code"] as c
 export const requiredFor = (destinations: readonly Destination[], country: string): readonly string[] =>
   hasRegions(destinations, country) ? [...REQUIRED, "region"] : REQUIRED;
 
-export function destinationFor(destinations: readonly Destination[], draft: AddressDraft): Destination | undefined {
+export function destinationFor(
+  destinations: readonly Destination[],
+  draft: AddressDraft,
+): Destination | undefined {
   return destinations.find(
-    (one) => one.country === draft.country && (one.region === null || one.region === draft.region.toUpperCase()),
+    (one) =>
+      one.country === draft.country && (one.region === null || one.region === draft.region.toUpperCase()),
   );
 }
 
@@ -54,7 +63,9 @@ export function isNotServed(destinations: readonly Destination[], draft: Address
   if (!destinations.length || !draft.country) return false;
   if (draft.country === ELSEWHERE || draft.region === ELSEWHERE) return true;
   if (!destinations.some((one) => one.country === draft.country)) return true;
-  return hasRegions(destinations, draft.country) && draft.region !== "" && !destinationFor(destinations, draft);
+  return (
+    hasRegions(destinations, draft.country) && draft.region !== "" && !destinationFor(destinations, draft)
+  );
 }
 
 export function NotServed({ destinations }: { destinations: readonly Destination[] }) {
@@ -81,7 +92,8 @@ export function AddressFields({
   const set = (name: keyof AddressDraft) => (event: { currentTarget: { value: string } }) =>
     onChange({ ...draft, [name]: event.currentTarget.value, ...(name === "country" ? { region: "" } : {}) });
   const countries = [...new Set(destinations.map((one) => one.country))];
-  if (draft.country && draft.country !== ELSEWHERE && !countries.includes(draft.country)) countries.push(draft.country);
+  if (draft.country && draft.country !== ELSEWHERE && !countries.includes(draft.country))
+    countries.push(draft.country);
   const regions = destinations.filter((one) => one.country === draft.country && one.region !== null);
   return (
     <div class="stack">
@@ -116,12 +128,52 @@ export function AddressFields({
         )}
       </div>
       {isNotServed(destinations, draft) && <NotServed destinations={destinations} />}
-      <Field label={t.checkout.name} name="name" autocomplete="name" maxLength={100} value={draft.name} error={errors.name} onInput={set("name")} />
-      <Field label={t.checkout.line1} name="line1" autocomplete="address-line1" maxLength={200} value={draft.line1} error={errors.line1} onInput={set("line1")} />
-      <Field label={t.checkout.line2} name="line2" autocomplete="address-line2" maxLength={200} value={draft.line2} error={errors.line2} onInput={set("line2")} />
+      <Field
+        label={t.checkout.name}
+        name="name"
+        autocomplete="name"
+        maxLength={100}
+        value={draft.name}
+        error={errors.name}
+        onInput={set("name")}
+      />
+      <Field
+        label={t.checkout.line1}
+        name="line1"
+        autocomplete="address-line1"
+        maxLength={200}
+        value={draft.line1}
+        error={errors.line1}
+        onInput={set("line1")}
+      />
+      <Field
+        label={t.checkout.line2}
+        name="line2"
+        autocomplete="address-line2"
+        maxLength={200}
+        value={draft.line2}
+        error={errors.line2}
+        onInput={set("line2")}
+      />
       <div class="fields">
-        <Field label={t.checkout.postal} name="postal_code" autocomplete="postal-code" maxLength={20} value={draft.postal_code} error={errors.postal_code} onInput={set("postal_code")} />
-        <Field label={t.checkout.city} name="city" autocomplete="address-level2" maxLength={100} value={draft.city} error={errors.city} onInput={set("city")} />
+        <Field
+          label={t.checkout.postal}
+          name="postal_code"
+          autocomplete="postal-code"
+          maxLength={20}
+          value={draft.postal_code}
+          error={errors.postal_code}
+          onInput={set("postal_code")}
+        />
+        <Field
+          label={t.checkout.city}
+          name="city"
+          autocomplete="address-level2"
+          maxLength={100}
+          value={draft.city}
+          error={errors.city}
+          onInput={set("city")}
+        />
       </div>
     </div>
   );

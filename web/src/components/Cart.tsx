@@ -4,7 +4,18 @@ import { useResource } from "../lib/resource.ts";
 import { api } from "../api/client.ts";
 import type { Cart, CartItem, Charge, Destination } from "../api/types.ts";
 import { t } from "../i18n/index.ts";
-import { cart, cartCount, cartProblem, destination, loadCart, MOST_BOTTLES, placeCode, removeFromCart, setDestination, setQuantity } from "../lib/cart.ts";
+import {
+  cart,
+  cartCount,
+  cartProblem,
+  destination,
+  loadCart,
+  MOST_BOTTLES,
+  placeCode,
+  removeFromCart,
+  setDestination,
+  setQuantity,
+} from "../lib/cart.ts";
 import { money } from "../lib/format.ts";
 import { drawerOpen, toasts } from "../lib/signals.ts";
 import { fullName, unusualSize, winePath } from "../lib/wines.ts";
@@ -12,7 +23,9 @@ import { Bones, Button, Dialog, Empty, IconButton, ProblemNote, Stepper } from "
 import { Thumb } from "./Wine.tsx";
 
 export function useDestinations() {
-  return useResource("destinations", (signal) => api.get<{ items: Destination[] }>("/destinations", { signal }));
+  return useResource("destinations", (signal) =>
+    api.get<{ items: Destination[] }>("/destinations", { signal }),
+  );
 }
 
 function Line({ item, currency }: { item: CartItem; currency: string }) {
@@ -28,11 +41,17 @@ function Line({ item, currency }: { item: CartItem; currency: string }) {
       <Thumb wineId={item.wine_id} />
       <div class="line-main">
         <p class="over">{item.winery}</p>
-        <a class="line-name" href={winePath({ ...item, id: item.wine_id })} onClick={() => (drawerOpen.value = false)}>
+        <a
+          class="line-name"
+          href={winePath({ ...item, id: item.wine_id })}
+          onClick={() => (drawerOpen.value = false)}
+        >
           {item.name} <span class="vintage">{item.vintage ?? ""}</span>
         </a>
         <p class="quiet small">
-          {[t.cart.each(money({ amount: item.unit_price, currency })), unusualSize(item.bottle_ml)].filter(Boolean).join(" · ")}
+          {[t.cart.each(money({ amount: item.unit_price, currency })), unusualSize(item.bottle_ml)]
+            .filter(Boolean)
+            .join(" · ")}
         </p>
         {item.price_changed && <p class="tag tag-gold">{t.cart.priceChanged}</p>}
         {short && (
@@ -53,7 +72,11 @@ function Line({ item, currency }: { item: CartItem; currency: string }) {
             label={t.cart.line(wine.name)}
             onChange={(quantity) => change(setQuantity(wine, quantity))}
           />
-          <IconButton icon="bin" label={t.cart.remove(wine.name)} onClick={() => change(removeFromCart(wine))} />
+          <IconButton
+            icon="bin"
+            label={t.cart.remove(wine.name)}
+            onClick={() => change(removeFromCart(wine))}
+          />
           <strong class="num line-total">{money({ amount: item.line_total, currency })}</strong>
         </div>
       </div>
@@ -97,15 +120,17 @@ export function Totals({ of, place }: { of: Totalled; place?: Destination | null
         </div>
         {known ? (
           <>
-            {(shipping.length ? shipping : [{ label: t.cart.shipping, amount: totals.shipping ?? 0 }]).map((charge, i) => (
-              <div key={i}>
-                <dt>
-                  {t.cart.shipping}
-                  {charge.label !== t.cart.shipping && <span class="quiet small"> · {charge.label}</span>}
-                </dt>
-                <dd>{charge.amount ? sum(charge.amount) : t.cart.free}</dd>
-              </div>
-            ))}
+            {(shipping.length ? shipping : [{ label: t.cart.shipping, amount: totals.shipping ?? 0 }]).map(
+              (charge, i) => (
+                <div key={i}>
+                  <dt>
+                    {t.cart.shipping}
+                    {charge.label !== t.cart.shipping && <span class="quiet small"> · {charge.label}</span>}
+                  </dt>
+                  <dd>{charge.amount ? sum(charge.amount) : t.cart.free}</dd>
+                </div>
+              ),
+            )}
             {rest.map((charge, i) => (
               <div key={`r${i}`}>
                 <dt>{charge.label}</dt>
@@ -162,7 +187,11 @@ export function DeliverTo() {
       >
         <option value="">{t.cart.choose}</option>
         {data?.items.map((one) => (
-          <option key={placeCode(one)} value={placeCode(one)} selected={placeCode(one) === placeCode(destination.value)}>
+          <option
+            key={placeCode(one)}
+            value={placeCode(one)}
+            selected={placeCode(one) === placeCode(destination.value)}
+          >
             {one.name}
           </option>
         ))}

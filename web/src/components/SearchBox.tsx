@@ -25,7 +25,11 @@ function target(one: Suggestion): string {
 
 /** The typed letters in the suggestion, so that the eye finds what is new. */
 function Marked({ text, typed }: { text: string; typed: string }) {
-  const plain = (value: string) => value.normalize("NFD").replace(/[\u0300-\u036f]/g, "").toLowerCase();
+  const plain = (value: string) =>
+    value
+      .normalize("NFD")
+      .replace(/[\u0300-\u036f]/g, "")
+      .toLowerCase();
   // Folding may change the length; the mark is only drawn where it surely fits.
   const at = plain(text).length === text.length ? plain(text).indexOf(plain(typed)) : -1;
   if (at < 0 || !typed) return <>{text}</>;

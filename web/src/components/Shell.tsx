@@ -22,7 +22,10 @@ export function Logo() {
         stroke-linejoin="round"
         d="M6.400 2h13.200c1 6.500.8 14.500-6.600 14.500S5.400 8.500 6.400 2zM13 16.500V27M8 28h10"
       />
-      <path fill="currentColor" d="M7.300 8.500h11.400c-.2 3.600-1.500 6.200-5.700 6.200s-5.500-2.600-5.700-6.200z" />
+      <path
+        fill="currentColor"
+        d="M7.300 8.500h11.400c-.2 3.600-1.500 6.200-5.700 6.200s-5.500-2.600-5.700-6.200z"
+      />
     </svg>
   );
 }
@@ -174,7 +177,13 @@ function Footer() {
               <li>
                 <a href="/account">{t.foot.orders}</a>
               </li>
-              <li>{user.value ? <a href="/account/profile">{t.nav.account}</a> : <a href="/sign-in">{t.nav.signIn}</a>}</li>
+              <li>
+                {user.value ? (
+                  <a href="/account/profile">{t.nav.account}</a>
+                ) : (
+                  <a href="/sign-in">{t.nav.signIn}</a>
+                )}
+              </li>
               {user.value?.role === "admin" && (
                 <li>
                   <a href="/office">{t.nav.office}</a>

@@ -12,9 +12,20 @@ import { Icon } from "./Icon.tsx";
 import { Bone, Button, Stars } from "./parts.tsx";
 
 /** The photograph if there is one, else the drawn bottle; both fill the same box. */
-export function WinePicture({ wine, label, sizes = "180px", eager }: { wine: Wine; label?: string; sizes?: string; eager?: boolean }) {
+export function WinePicture({
+  wine,
+  label,
+  sizes = "180px",
+  eager,
+}: {
+  wine: Wine;
+  label?: string;
+  sizes?: string;
+  eager?: boolean;
+}) {
   const widest = wine.images[wine.images.length - 1];
-  if (!widest) return <Bottle wine={wine} class="bottle" label={label ? t.wine.bottleOf(label) : undefined} />;
+  if (!widest)
+    return <Bottle wine={wine} class="bottle" label={label ? t.wine.bottleOf(label) : undefined} />;
   return (
     <img
       class="photo"
@@ -148,7 +159,12 @@ export function WineRow({
         {wines
           ? wines.map((wine, i) => (
               <li key={wine.id}>
-                <WineCard wine={wine} list={list} level={3} {...(reasons?.[i] ? { reason: reasons[i] as string } : {})} />
+                <WineCard
+                  wine={wine}
+                  list={list}
+                  level={3}
+                  {...(reasons?.[i] ? { reason: reasons[i] as string } : {})}
+                />
               </li>
             ))
           : Array.from({ length: 5 }, (_, i) => (

@@ -14,7 +14,9 @@ type Scale = keyof typeof STEPS;
 
 /** Four bars: where on the way from one end to the other the wine stands. */
 export function Taste({ wine }: { wine: Wine }) {
-  const scales = (Object.keys(STEPS) as Scale[]).filter((scale) => wine[scale] !== null && wine[scale] !== undefined);
+  const scales = (Object.keys(STEPS) as Scale[]).filter(
+    (scale) => wine[scale] !== null && wine[scale] !== undefined,
+  );
   if (!scales.length) return null;
   return (
     <section class="stack">
@@ -135,7 +137,9 @@ export function ELabel({ wine }: { wine: Wine }) {
               <th scope="row">
                 {t.wine.energy} <span class="quiet">({t.wine.per100.toLowerCase()})</span>
               </th>
-              <td class="num">{t.wine.energyValue(count(wine.energy_kj as number), count(wine.energy_kcal as number))}</td>
+              <td class="num">
+                {t.wine.energyValue(count(wine.energy_kj as number), count(wine.energy_kcal as number))}
+              </td>
             </tr>
           )}
           {wine.sugar_g_l != null && (

@@ -17,7 +17,9 @@ interface ButtonProps extends Omit<JSX.IntrinsicElements["button"], "size" | "ic
 
 /** While busy it keeps its width and focus and takes no second press. */
 export function Button({ kind = "line", big, wide, busy, class: extra, onClick, ...rest }: ButtonProps) {
-  const classes = ["btn", `btn-${kind}`, big && "btn-big", wide && "btn-wide", extra].filter(Boolean).join(" ");
+  const classes = ["btn", `btn-${kind}`, big && "btn-big", wide && "btn-wide", extra]
+    .filter(Boolean)
+    .join(" ");
   return (
     <button
       type="button"
@@ -38,7 +40,13 @@ export function IconButton({
   ...rest
 }: { icon: IconName; label: string } & Omit<ButtonProps, "label" | "icon">) {
   return (
-    <Button kind="plain" {...rest} class={`btn-icon ${String(rest.class ?? "")}`} aria-label={label} title={label}>
+    <Button
+      kind="plain"
+      {...rest}
+      class={`btn-icon ${String(rest.class ?? "")}`}
+      aria-label={label}
+      title={label}
+    >
       <Icon name={icon} />
     </Button>
   );
@@ -253,7 +261,12 @@ export function Stepper({
   };
   return (
     <div class="step" role="group" aria-label={label}>
-      <button type="button" aria-label={t.stepper.less} disabled={value <= min} onClick={() => set(value - 1)}>
+      <button
+        type="button"
+        aria-label={t.stepper.less}
+        disabled={value <= min}
+        onClick={() => set(value - 1)}
+      >
         −
       </button>
       <input
@@ -268,7 +281,12 @@ export function Stepper({
           event.currentTarget.value = String(value);
         }}
       />
-      <button type="button" aria-label={t.stepper.more} disabled={value >= max} onClick={() => set(value + 1)}>
+      <button
+        type="button"
+        aria-label={t.stepper.more}
+        disabled={value >= max}
+        onClick={() => set(value + 1)}
+      >
         +
       </button>
     </div>

@@ -153,7 +153,15 @@ export const en = {
     add: "Add to basket",
     quantity: "How many bottles",
     stock: (n: number) =>
-      n === 0 ? "Out of stock" : n === 1 ? "Last bottle" : n <= 5 ? `Last ${n}` : n <= 60 ? bottles(n) : "Plenty in stock",
+      n === 0
+        ? "Out of stock"
+        : n === 1
+          ? "Last bottle"
+          : n <= 5
+            ? `Last ${n}`
+            : n <= 60
+              ? bottles(n)
+              : "Plenty in stock",
     taste: "How it tastes",
     scales: {
       body: { label: "Body", low: "light", high: "full" },
@@ -206,9 +214,21 @@ export const en = {
     gone: "This wine has left the cellar",
     goneText: "We no longer sell it. Something close to it may be in the list.",
     tasteWords: {
-      body: { "very light": "Delicate", light: "Light", medium: "Rounded", full: "Full", "very full": "Powerful" },
+      body: {
+        "very light": "Delicate",
+        light: "Light",
+        medium: "Rounded",
+        full: "Full",
+        "very full": "Powerful",
+      },
       acidity: { low: "Soft", medium: "Fresh", high: "Crisp" },
-      sweetness: { "bone dry": "Bone dry", dry: "Dry", "off-dry": "Off-dry", medium: "Half sweet", sweet: "Sweet" },
+      sweetness: {
+        "bone dry": "Bone dry",
+        dry: "Dry",
+        "off-dry": "Off-dry",
+        medium: "Half sweet",
+        sweet: "Sweet",
+      },
       tannin: { none: "", low: "Silky", medium: "Supple", high: "Firm" },
     } as Record<string, Record<string, string>>,
   },
@@ -241,7 +261,8 @@ export const en = {
     checkout: "Checkout",
     keep: "Keep shopping",
     full: "A basket holds 40 different wines.",
-    outOfStock: (n: number, name: string) => (n ? `Only ${n} left of ${name}.` : `${name} has just sold out.`),
+    outOfStock: (n: number, name: string) =>
+      n ? `Only ${n} left of ${name}.` : `${name} has just sold out.`,
   },
   checkout: {
     title: "Checkout",
@@ -293,7 +314,12 @@ export const en = {
   order: {
     title: (number: string) => `Order ${number}`,
     placed: (when: string) => `Placed ${when}`,
-    steps: { pending: "Placed", confirmed: "Confirmed", shipped: "On its way", delivered: "Delivered" } as Record<string, string>,
+    steps: {
+      pending: "Placed",
+      confirmed: "Confirmed",
+      shipped: "On its way",
+      delivered: "Delivered",
+    } as Record<string, string>,
     status: {
       pending: "We're on it",
       confirmed: "Confirmed",
@@ -313,8 +339,10 @@ export const en = {
       returned: "The bottles came back to us, and the money to you.",
     } as Record<string, string>,
     reasons: {
-      out_of_stock: "Somebody was quicker: a bottle sold out while you ordered. The rest is back in your basket.",
-      payment_declined: "The bank said no to the payment. Your bottles are back in the basket; try another way to pay.",
+      out_of_stock:
+        "Somebody was quicker: a bottle sold out while you ordered. The rest is back in your basket.",
+      payment_declined:
+        "The bank said no to the payment. Your bottles are back in the basket; try another way to pay.",
       cancelled_by_shopper: "You cancelled it.",
       cancelled_by_shop: "We had to cancel it.",
     } as Record<string, string>,
@@ -413,7 +441,8 @@ export const en = {
   },
   shipping: {
     title: "Where we ship",
-    intro: "What it costs, what tax comes on top, and how old you must be. What isn't listed we can't serve yet.",
+    intro:
+      "What it costs, what tax comes on top, and how old you must be. What isn't listed we can't serve yet.",
     place: "Destination",
     age: "From age",
     cost: "Shipping",

@@ -92,7 +92,10 @@ export const office = {
     day: "Day",
     weekHead: "Week of",
     funnel: "From a look to an order",
-    funnelSteps: { views: "looked at wines", carts: "filled a basket", orders: "ordered" } as Record<string, string>,
+    funnelSteps: { views: "looked at wines", carts: "filled a basket", orders: "ordered" } as Record<
+      string,
+      string
+    >,
     funnelUnit: "shoppers",
     ofBefore: (percent: string) => `${percent} of those before`,
     sellers: "Best sellers",
@@ -105,12 +108,19 @@ export const office = {
     noLow: "Nothing is about to run out.",
     left: (n: number) => (n ? `${n.toLocaleString()} left` : "sold out"),
     daysLeft: (n: number) =>
-      n < 1 ? "gone today" : n > 99 ? "more than 99 days" : `${Math.round(n)} ${plural(Math.round(n), "day", "days")}`,
+      n < 1
+        ? "gone today"
+        : n > 99
+          ? "more than 99 days"
+          : `${Math.round(n)} ${plural(Math.round(n), "day", "days")}`,
     noPace: "none sold",
     restock: "Restock",
     stuck: "Stuck",
     noStuck: "Nothing is stuck.",
-    stuckKinds: { order: "Order", mail: "Mail", image: "Picture", message: "Message" } as Record<string, string>,
+    stuckKinds: { order: "Order", mail: "Mail", image: "Picture", message: "Message" } as Record<
+      string,
+      string
+    >,
     dead: (n: number, queue: string) =>
       `${n.toLocaleString()} ${plural(n, "message", "messages")} failed in ${queue}`,
     look: "Look",
@@ -164,10 +174,12 @@ export const office = {
     another: "Add another vintage or size",
     withdraw: "Withdraw from sale",
     withdrawSure: (name: string) => `Withdraw ${name}?`,
-    withdrawText: "It leaves the shop and all baskets at once, and its page says so. Orders keep it. It can't be put back; you would add it anew.",
+    withdrawText:
+      "It leaves the shop and all baskets at once, and its page says so. Orders keep it. It can't be put back; you would add it anew.",
     withdrawn: (name: string) => `${name} is withdrawn.`,
     isWithdrawn: "Withdrawn from sale",
-    isWithdrawnText: "It is no longer in the shop. Orders keep it. To sell it again, add it anew with these texts.",
+    isWithdrawnText:
+      "It is no longer in the shop. Orders keep it. To sell it again, add it anew with these texts.",
     addAnew: "Add it anew",
     save: "Save",
     create: "Add to the shop",
@@ -275,7 +287,8 @@ export const office = {
     countReason: "Recount",
     reasons: ["Delivery", "Recount", "Breakage", "Corked, returned to the winery", "Tasting", "Own use"],
     book: "Book it",
-    booked: (change: number, name: string) => `${change > 0 ? "+" : "−"}${Math.abs(change).toLocaleString()}: ${name}`,
+    booked: (change: number, name: string) =>
+      `${change > 0 ? "+" : "−"}${Math.abs(change).toLocaleString()}: ${name}`,
     undoReason: (reason: string) => `Undone: ${reason}`,
     tooFew: (n: number) => `Only ${bottles(n)} can be taken away; the rest is promised to orders.`,
     dialog: (name: string) => `Stock of ${name}`,
@@ -405,7 +418,13 @@ export const office = {
       },
     } as Record<
       string,
-      { label: string; title: (number: string) => string; text: string; done: (number: string) => string; reason: boolean }
+      {
+        label: string;
+        title: (number: string) => string;
+        text: string;
+        done: (number: string) => string;
+        reason: boolean;
+      }
     >,
     refund: {
       label: "Give the money back",
@@ -445,7 +464,14 @@ export const office = {
     emptyText: "Confirmations and account mail are listed here.",
     statusFilter: "Status",
     status: { queued: "On its way", sent: "Sent", failed: "Failed" } as Record<string, string>,
-    head: { message: "Message", kind: "Kind", status: "Status", attempts: "Attempts", created: "Written", sent: "Sent" },
+    head: {
+      message: "Message",
+      kind: "Kind",
+      status: "Status",
+      attempts: "Attempts",
+      created: "Written",
+      sent: "Sent",
+    },
     kinds: {
       verify_email: "Verify address",
       password_reset: "Password reset",
@@ -495,7 +521,8 @@ export const office = {
       `Put ${n.toLocaleString()} ${plural(n, "message", "messages")} back into ${name}?`,
     redriveText: "Each is worked on once more. What fails again comes back here.",
     redriveDo: "Try again",
-    moved: (n: number) => `${n.toLocaleString()} ${plural(n, "message is", "messages are")} back in the queue.`,
+    moved: (n: number) =>
+      `${n.toLocaleString()} ${plural(n, "message is", "messages are")} back in the queue.`,
     toOrder: "Order",
     toWine: "Wine",
   },

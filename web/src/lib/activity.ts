@@ -30,8 +30,7 @@ function flush(leaving: boolean): void {
     const body = JSON.stringify({ events: waiting.slice(0, AT_ONCE) });
     waiting = waiting.slice(AT_ONCE);
     const url = apiUrl("/events");
-    const sent =
-      leaving && navigator.sendBeacon?.(url, new Blob([body], { type: "application/json" }));
+    const sent = leaving && navigator.sendBeacon?.(url, new Blob([body], { type: "application/json" }));
     if (!sent) {
       const headers = { "Content-Type": "application/json" };
       fetch(url, { method: "POST", body, headers, keepalive: true }).catch(() => undefined);

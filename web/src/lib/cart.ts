@@ -93,8 +93,7 @@ export async function setQuantity(wine: Named, quantity: number): Promise<void> 
   const mine = ++latest;
   try {
     const path = `/cart/items/${wine.id}`;
-    const answer =
-      quantity > 0 ? await api.put<Cart>(path, { quantity }) : await api.delete<Cart>(path);
+    const answer = quantity > 0 ? await api.put<Cart>(path, { quantity }) : await api.delete<Cart>(path);
     if (mine !== latest) return;
     take(answer);
     // The answer to a change knows no destination: ask again for the lines of the total.

@@ -12,7 +12,12 @@ const WAIT_S = 20;
 export const isFinal = (status: OrderStatus): boolean => FINAL.includes(status);
 
 /** Calls `onOrder` with each newer order; the answer stops it. */
-export function followOrder(id: string, seen: number, onOrder: (order: Order) => void, onLive: (live: boolean) => void): () => void {
+export function followOrder(
+  id: string,
+  seen: number,
+  onOrder: (order: Order) => void,
+  onLive: (live: boolean) => void,
+): () => void {
   let stopped = false;
   let version = seen;
   let timer = 0;
@@ -30,7 +35,9 @@ export function followOrder(id: string, seen: number, onOrder: (order: Order) =>
     while (!stopped) {
       const started = Date.now();
       try {
-        take(await api.get<Order>(`/orders/${id}`, { query: { wait: WAIT_S }, timeoutMs: (WAIT_S + 10) * 1000 }));
+        take(
+          await api.get<Order>(`/orders/${id}`, { query: { wait: WAIT_S }, timeoutMs: (WAIT_S + 10) * 1000 }),
+        );
       } catch (error) {
         if (asProblem(error).status === 404) return stop();
       }

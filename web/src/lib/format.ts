@@ -91,5 +91,7 @@ export function addressLines(address: Postal): string[] {
   const town = CODE_LAST.has(address.country)
     ? `${[address.city, address.region].filter(Boolean).join(", ")} ${address.postal_code}`
     : `${address.postal_code} ${address.city}${address.region ? `, ${address.region}` : ""}`;
-  return [address.name, address.line1, address.line2 ?? "", town, countryName(address.country)].filter(Boolean);
+  return [address.name, address.line1, address.line2 ?? "", town, countryName(address.country)].filter(
+    Boolean,
+  );
 }

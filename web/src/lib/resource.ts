@@ -80,7 +80,10 @@ export function useResource<T>(
         loading.current = false;
         // A service that says it is busy, such as a search being rebuilt, is asked again by itself.
         if (problem.current.status === 503 && tries.current++ < BUSY_TRIES) {
-          again = window.setTimeout(() => setRound((n) => n + 1), problem.current.retryAfter * 1000 || BUSY_MS);
+          again = window.setTimeout(
+            () => setRound((n) => n + 1),
+            problem.current.retryAfter * 1000 || BUSY_MS,
+          );
         }
         redraw((n) => n + 1);
       },

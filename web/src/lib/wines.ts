@@ -69,7 +69,8 @@ export const isListParameter = (name: string): boolean => LIST_PARAMETERS.includ
 /** The query of a list as the API takes it: what it doesn't know is left out, the order is always the same. */
 export function listQuery(query: URLSearchParams): string {
   const out = new URLSearchParams();
-  for (const name of LIST_PARAMETERS) for (const value of query.getAll(name)) if (value) out.append(name, value);
+  for (const name of LIST_PARAMETERS)
+    for (const value of query.getAll(name)) if (value) out.append(name, value);
   return out.toString();
 }
 

@@ -2,9 +2,26 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { api, apiUrl, asProblem, type ApiProblem } from "../api/client.ts";
 import type { Notification, Order, Page, SavedAddress, User } from "../api/types.ts";
-import { addressOf, AddressFields, draftOf, emptyAddress, isNotServed, requiredFor, type AddressDraft } from "../components/AddressFields.tsx";
+import {
+  addressOf,
+  AddressFields,
+  draftOf,
+  emptyAddress,
+  isNotServed,
+  requiredFor,
+  type AddressDraft,
+} from "../components/AddressFields.tsx";
 import { useDestinations } from "../components/Cart.tsx";
-import { Bones, Button, Dialog, Empty, Field, focusFirstError, ProblemNote, problemTitle } from "../components/parts.tsx";
+import {
+  Bones,
+  Button,
+  Dialog,
+  Empty,
+  Field,
+  focusFirstError,
+  ProblemNote,
+  problemTitle,
+} from "../components/parts.tsx";
 import { t } from "../i18n/index.ts";
 import { fieldErrors, missing, type Errors } from "../lib/form.ts";
 import { addressLines, date, dateTime, money } from "../lib/format.ts";
@@ -20,7 +37,9 @@ import { statusTone } from "./Order.tsx";
 function usePaged<T>(key: string, path: string) {
   const [busy, setBusy] = useState(false);
   const [, redraw] = useState(0);
-  const first = useResource<Page<T>>(key, (signal) => api.get<Page<T>>(path, { query: { limit: 20 }, signal }));
+  const first = useResource<Page<T>>(key, (signal) =>
+    api.get<Page<T>>(path, { query: { limit: 20 }, signal }),
+  );
   const older = () => {
     const now = first.data;
     if (!now?.next_cursor || busy) return;
@@ -70,7 +89,9 @@ function Orders() {
                 <span class="quiet small">{date(order.placed_at)}</span>
                 <span class="spread">
                   <span>{t.account.orderLine(bottles, rest ? t.account.andMore(name, rest) : name)}</span>
-                  <strong class="num">{money({ amount: order.totals.total, currency: order.totals.currency })}</strong>
+                  <strong class="num">
+                    {money({ amount: order.totals.total, currency: order.totals.currency })}
+                  </strong>
                 </span>
               </a>
             </li>
@@ -98,7 +119,13 @@ function VerifyNote({ of }: { of: User }) {
     <div class="note">
       <strong>{t.account.verify}</strong>
       <p>{t.account.verifyText(of.email)}</p>
-      <div>{sent ? <p role="status">{t.account.verifySent}</p> : <Button onClick={again}>{t.account.verifyAgain}</Button>}</div>
+      <div>
+        {sent ? (
+          <p role="status">{t.account.verifySent}</p>
+        ) : (
+          <Button onClick={again}>{t.account.verifyAgain}</Button>
+        )}
+      </div>
     </div>
   );
 }
@@ -139,9 +166,34 @@ function Profile({ of }: { of: User }) {
     <div class="stack">
       <VerifyNote of={of} />
       <form class="card stack" ref={form} onSubmit={submit} noValidate>
-        <Field label={t.auth.name} name="name" autocomplete="name" maxLength={100} value={values.name} error={errors.name} onInput={set("name")} />
-        <Field label={t.auth.email} type="email" name="email" autocomplete="email" maxLength={254} value={values.email} error={errors.email} onInput={set("email")} />
-        <Field label={t.auth.birth} type="date" name="birth_date" autocomplete="bday" value={values.birth_date} error={errors.birth_date} onInput={set("birth_date")} />
+        <Field
+          label={t.auth.name}
+          name="name"
+          autocomplete="name"
+          maxLength={100}
+          value={values.name}
+          error={errors.name}
+          onInput={set("name")}
+        />
+        <Field
+          label={t.auth.email}
+          type="email"
+          name="email"
+          autocomplete="email"
+          maxLength={254}
+          value={values.email}
+          error={errors.email}
+          onInput={set("email")}
+        />
+        <Field
+          label={t.auth.birth}
+          type="date"
+          name="birth_date"
+          autocomplete="bday"
+          value={values.birth_date}
+          error={errors.birth_date}
+          onInput={set("birth_date")}
+        />
         <label class="check">
           <input type="checkbox" checked={marketing} onChange={() => setMarketing(!marketing)} />
           {t.auth.marketing}
@@ -158,7 +210,9 @@ function Profile({ of }: { of: User }) {
 
 function AddressForm({ of, onDone }: { of: SavedAddress | undefined; onDone: () => void }) {
   const form = useRef<HTMLFormElement>(null);
-  const [draft, setDraft] = useState<AddressDraft>(of ? draftOf(of) : { ...emptyAddress(), name: user.value?.name ?? "" });
+  const [draft, setDraft] = useState<AddressDraft>(
+    of ? draftOf(of) : { ...emptyAddress(), name: user.value?.name ?? "" },
+  );
   const [first, setFirst] = useState(of?.default ?? false);
   const [errors, setErrors] = useState<Errors>({});
   const [problem, setProblem] = useState<ApiProblem>();
@@ -173,13 +227,16 @@ function AddressForm({ of, onDone }: { of: SavedAddress | undefined; onDone: () 
     if (Object.keys(found).length) return focusFirstError(form.current);
     const body = { ...addressOf(draft), default: first };
     setBusy(true);
-    (of ? api.put(`/me/addresses/${of.id}`, body) : api.post("/me/addresses", body)).then(onDone, (error: unknown) => {
-      const refused = asProblem(error);
-      setBusy(false);
-      setProblem(refused);
-      setErrors(fieldErrors(refused));
-      focusFirstError(form.current);
-    });
+    (of ? api.put(`/me/addresses/${of.id}`, body) : api.post("/me/addresses", body)).then(
+      onDone,
+      (error: unknown) => {
+        const refused = asProblem(error);
+        setBusy(false);
+        setProblem(refused);
+        setErrors(fieldErrors(refused));
+        focusFirstError(form.current);
+      },
+    );
   };
   return (
     <form class="stack" ref={form} onSubmit={submit} noValidate>
@@ -188,7 +245,9 @@ function AddressForm({ of, onDone }: { of: SavedAddress | undefined; onDone: () 
         <input type="checkbox" checked={first} onChange={() => setFirst(!first)} />
         {t.account.makeDefault}
       </label>
-      {problem && !Object.keys(errors).length && <p class="wrong">{problem.detail || problemTitle(problem)}</p>}
+      {problem && !Object.keys(errors).length && (
+        <p class="wrong">{problem.detail || problemTitle(problem)}</p>
+      )}
       <Button kind="main" type="submit" big wide busy={busy}>
         {t.save}
       </Button>
@@ -222,7 +281,9 @@ function Addresses() {
         {data.items.map((one) => (
           <li key={one.id} class="card stack-s">
             <address class="plain-address">
-              {addressLines(one).map((line, i) => (i ? <span key={i}>{line}</span> : <strong key={i}>{line}</strong>))}
+              {addressLines(one).map((line, i) =>
+                i ? <span key={i}>{line}</span> : <strong key={i}>{line}</strong>,
+              )}
             </address>
             {one.default && (
               <p>
@@ -255,7 +316,10 @@ function Addresses() {
 }
 
 function Messages() {
-  const { data, problem, reload, older, busy } = usePaged<Notification>("me:notifications", "/me/notifications");
+  const { data, problem, reload, older, busy } = usePaged<Notification>(
+    "me:notifications",
+    "/me/notifications",
+  );
   if (problem && !data) return <ProblemNote problem={problem} retry={reload} />;
   if (!data) return <Bones lines={5} />;
   if (!data.items.length) return <Empty title={t.account.noMessages} text={t.account.noMessagesText} />;
@@ -402,7 +466,11 @@ function Account() {
       </div>
       <nav class="tabs" aria-label={t.account.title}>
         {TABS.map((one) => (
-          <a key={one} href={one === "orders" ? "/account" : `/account/${one}`} aria-current={one === tab ? "page" : undefined}>
+          <a
+            key={one}
+            href={one === "orders" ? "/account" : `/account/${one}`}
+            aria-current={one === tab ? "page" : undefined}
+          >
             {t.account.tabs[one]}
           </a>
         ))}

@@ -66,7 +66,13 @@ function Summary({ of }: { of: Cart }) {
   );
 }
 
-function Who({ email, birth, errors, hint, onChange }: {
+function Who({
+  email,
+  birth,
+  errors,
+  hint,
+  onChange,
+}: {
   email: string;
   birth: string;
   errors: Errors;
@@ -113,13 +119,26 @@ function Who({ email, birth, errors, hint, onChange }: {
   );
 }
 
-function SavedAddresses({ items, chosen, onChoose }: { items: SavedAddress[]; chosen: string; onChoose: (id: string) => void }) {
+function SavedAddresses({
+  items,
+  chosen,
+  onChoose,
+}: {
+  items: SavedAddress[];
+  chosen: string;
+  onChoose: (id: string) => void;
+}) {
   return (
     <fieldset class="choices">
       <legend class="hush">{t.checkout.saved}</legend>
       {[...items, undefined].map((one) => (
         <label class="choice" key={one?.id ?? "other"}>
-          <input type="radio" name="saved-address" checked={chosen === (one?.id ?? "")} onChange={() => onChoose(one?.id ?? "")} />
+          <input
+            type="radio"
+            name="saved-address"
+            checked={chosen === (one?.id ?? "")}
+            onChange={() => onChoose(one?.id ?? "")}
+          />
           <span>
             {one ? (
               <>
@@ -170,7 +189,11 @@ function Checkout() {
   const choose = (id: string) => {
     const one = saved.find((address) => address.id === id);
     setChosen(id);
-    setDraft(one ? draftOf(one) : { ...emptyAddress(), name: user.value?.name ?? "", country: draft.country, region: draft.region });
+    setDraft(
+      one
+        ? draftOf(one)
+        : { ...emptyAddress(), name: user.value?.name ?? "", country: draft.country, region: draft.region },
+    );
     setErrors({});
   };
   useEffect(() => {
@@ -197,12 +220,15 @@ function Checkout() {
   const check = (): Errors => {
     const values: Record<string, string> = { ...draft };
     const found = missing(values, requiredFor(destinations, draft.country));
-    if (isNotServed(destinations, draft)) found[draft.country === "??" || !place ? "country" : "region"] ??= t.checkout.notServed;
+    if (isNotServed(destinations, draft))
+      found[draft.country === "??" || !place ? "country" : "region"] ??= t.checkout.notServed;
     if (!signedIn) {
-      if (!looksLikeEmail(who.email.trim())) found.email = who.email.trim() ? t.checkout.badEmail : t.checkout.required;
+      if (!looksLikeEmail(who.email.trim()))
+        found.email = who.email.trim() ? t.checkout.badEmail : t.checkout.required;
       const age = ageOf(who.birth_date);
       if (Number.isNaN(age)) found.birth_date = who.birth_date ? t.checkout.badDate : t.checkout.required;
-      else if (place && age < place.min_age) found.birth_date = t.checkout.tooYoung(place.name, place.min_age);
+      else if (place && age < place.min_age)
+        found.birth_date = t.checkout.tooYoung(place.name, place.min_age);
     }
     return found;
   };
@@ -224,7 +250,10 @@ function Checkout() {
       payment: { method: "test", token },
       ...(signedIn ? {} : { email: who.email.trim(), birth_date: who.birth_date }),
     };
-    const text = JSON.stringify([body, cart.value?.items.map((item) => [item.wine_id, item.quantity, item.unit_price])]);
+    const text = JSON.stringify([
+      body,
+      cart.value?.items.map((item) => [item.wine_id, item.quantity, item.unit_price]),
+    ]);
     if (key.current.body !== text) key.current = { body: text, key: randomKey() };
     setBusy(true);
     send(body, key.current.key).then(
@@ -233,7 +262,10 @@ function Checkout() {
         putResource(`order:${order.id}`, order);
         dropResources("orders");
         if (signedIn && keep && !chosen) {
-          void api.post("/me/addresses", addressOf(draft)).then(() => dropResources("me:addresses"), () => undefined);
+          void api.post("/me/addresses", addressOf(draft)).then(
+            () => dropResources("me:addresses"),
+            () => undefined,
+          );
         }
         void loadCart().catch(() => undefined);
         navigate(`/orders/${order.id}`);
@@ -258,7 +290,10 @@ function Checkout() {
   if (!now) return <Bones lines={8} />;
   if (!now.items.length && !busy) return <EmptyCart page />;
   const blocked = isNotServed(destinations, draft);
-  const total = now.totals.shipping === null ? t.checkout.orderPlain : t.checkout.order(money({ amount: now.totals.total, currency: now.totals.currency }));
+  const total =
+    now.totals.shipping === null
+      ? t.checkout.orderPlain
+      : t.checkout.order(money({ amount: now.totals.total, currency: now.totals.currency }));
   const button = (
     <Button kind="main" type="submit" big wide busy={busy} disabled={blocked}>
       {total}
@@ -314,7 +349,13 @@ function Checkout() {
                 ] as const
               ).map(([value, name, text]) => (
                 <label class="choice" key={value}>
-                  <input type="radio" name="pay" value={value} checked={token === value} onChange={() => setToken(value)} />
+                  <input
+                    type="radio"
+                    name="pay"
+                    value={value}
+                    checked={token === value}
+                    onChange={() => setToken(value)}
+                  />
                   <span>
                     <strong>{name}</strong>
                     <span class="quiet small">{text}</span>
@@ -347,7 +388,9 @@ function Checkout() {
                           ? t.checkout.fix(problem.errors.length)
                           : problemTitle(problem)}
               </strong>
-              {problem.detail && !problem.offline && problem.code !== "price_changed" && <p>{problem.detail}</p>}
+              {problem.detail && !problem.offline && problem.code !== "price_changed" && (
+                <p>{problem.detail}</p>
+              )}
             </div>
           )}
           <div class="only-wide">{button}</div>

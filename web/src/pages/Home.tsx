@@ -30,7 +30,17 @@ function Still({ wines }: { wines: Recommendation["wine"][] }) {
   );
 }
 
-function Occasion({ href, icon, title, text }: { href: string; icon: IconName; title: string; text: string }) {
+function Occasion({
+  href,
+  icon,
+  title,
+  text,
+}: {
+  href: string;
+  icon: IconName;
+  title: string;
+  text: string;
+}) {
   return (
     <li>
       <a class="occasion" href={href}>
@@ -54,7 +64,10 @@ export function Home() {
   );
   const liked = useResource("recommendations", (signal) =>
     api
-      .get<{ items: Recommendation[]; personal: boolean }>("/recommendations", { query: { limit: 12 }, signal })
+      .get<{ items: Recommendation[]; personal: boolean }>("/recommendations", {
+        query: { limit: 12 },
+        signal,
+      })
       .then((answer) => {
         keepWines(answer.items.map((item) => item.wine));
         return answer;

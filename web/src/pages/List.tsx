@@ -23,7 +23,10 @@ const SORTS = ["relevance", "rating", "price", "-price", "newest", "name"];
 
 const fetchPage = (query: string, cursor: string | null, signal?: AbortSignal): Promise<WineList> =>
   api
-    .get<WineList>(`/wines?${query}${query ? "&" : ""}limit=${PAGE}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`, signal ? { signal } : {})
+    .get<WineList>(
+      `/wines?${query}${query ? "&" : ""}limit=${PAGE}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`,
+      signal ? { signal } : {},
+    )
     .then((list) => {
       keepWines(list.items);
       return list;
@@ -48,15 +51,28 @@ function toggled(query: URLSearchParams, name: string, value: string): URLSearch
   return next;
 }
 
-const valueLabel = (name: string, value: string): string => (name === "type" ? (t.types[value] ?? value) : value);
+const valueLabel = (name: string, value: string): string =>
+  name === "type" ? (t.types[value] ?? value) : value;
 
-function Facet({ name, values, query, open }: { name: FacetName; values: FacetValue[]; query: URLSearchParams; open: boolean }) {
+function Facet({
+  name,
+  values,
+  query,
+  open,
+}: {
+  name: FacetName;
+  values: FacetValue[];
+  query: URLSearchParams;
+  open: boolean;
+}) {
   const [all, setAll] = useState(false);
   const chosen = query.getAll(name);
   // What is chosen stays visible even where it no longer matches anything.
   const listed = [
     ...values,
-    ...chosen.filter((value) => !values.some((one) => one.value === value)).map((value) => ({ value, count: 0 })),
+    ...chosen
+      .filter((value) => !values.some((one) => one.value === value))
+      .map((value) => ({ value, count: 0 })),
   ];
   if (!listed.length) return null;
   const shown = all ? listed : listed.filter((one, i) => i < AT_FIRST || chosen.includes(one.value));
@@ -91,7 +107,15 @@ function Facet({ name, values, query, open }: { name: FacetName; values: FacetVa
 }
 
 /** Two numbers in major units; they count when the field is left or Enter pressed. */
-function PriceFacet({ query, range, currency }: { query: URLSearchParams; range: WineList["facets"]["price"] | undefined; currency: string }) {
+function PriceFacet({
+  query,
+  range,
+  currency,
+}: {
+  query: URLSearchParams;
+  range: WineList["facets"]["price"] | undefined;
+  currency: string;
+}) {
   const unit = minorUnits(currency);
   const change = (name: "min_price" | "max_price", text: string) => {
     const next = new URLSearchParams(query);
@@ -107,7 +131,11 @@ function PriceFacet({ query, range, currency }: { query: URLSearchParams; range:
     }
     if (next.toString() !== query.toString()) go(next);
   };
-  const field = (name: "min_price" | "max_price", label: string, hint: number | null | undefined): JSX.Element => (
+  const field = (
+    name: "min_price" | "max_price",
+    label: string,
+    hint: number | null | undefined,
+  ): JSX.Element => (
     <div class="field">
       <label for={name}>{label}</label>
       <input
@@ -134,7 +162,15 @@ function PriceFacet({ query, range, currency }: { query: URLSearchParams; range:
   );
 }
 
-function Filters({ query, facets, currency }: { query: URLSearchParams; facets: WineList["facets"] | undefined; currency: string }) {
+function Filters({
+  query,
+  facets,
+  currency,
+}: {
+  query: URLSearchParams;
+  facets: WineList["facets"] | undefined;
+  currency: string;
+}) {
   return (
     <div class="facets">
       <label class="check">
@@ -150,7 +186,13 @@ function Filters({ query, facets, currency }: { query: URLSearchParams; facets: 
           <Facet name="type" values={facets.type} query={query} open />
           <PriceFacet query={query} range={facets.price} currency={currency} />
           {FACETS.slice(1).map((name) => (
-            <Facet key={name} name={name} values={facets[name]} query={query} open={name === "country" || name === "grape"} />
+            <Facet
+              key={name}
+              name={name}
+              values={facets[name]}
+              query={query}
+              open={name === "country" || name === "grape"}
+            />
           ))}
         </>
       ) : (
@@ -165,7 +207,11 @@ function Chosen({ query, currency }: { query: URLSearchParams; currency: string 
   const chips: Array<{ key: string; label: string; without: URLSearchParams }> = [];
   for (const name of FACETS) {
     for (const value of query.getAll(name)) {
-      chips.push({ key: `${name} ${value}`, label: valueLabel(name, value), without: toggled(query, name, value) });
+      chips.push({
+        key: `${name} ${value}`,
+        label: valueLabel(name, value),
+        without: toggled(query, name, value),
+      });
     }
   }
   const low = query.get("min_price");
@@ -175,7 +221,12 @@ function Chosen({ query, currency }: { query: URLSearchParams; currency: string 
     without.delete("min_price");
     without.delete("max_price");
     const price = (amount: string) => money({ amount: Number(amount), currency });
-    const label = low && high ? t.list.between(price(low), price(high)) : high ? t.list.upTo(price(high)) : t.list.above(price(low as string));
+    const label =
+      low && high
+        ? t.list.between(price(low), price(high))
+        : high
+          ? t.list.upTo(price(high))
+          : t.list.above(price(low as string));
     chips.push({ key: "price", label, without });
   }
   if (query.get("in_stock") === "true") {
@@ -188,7 +239,12 @@ function Chosen({ query, currency }: { query: URLSearchParams; currency: string 
     <ul class="row chosen">
       {chips.map((chip) => (
         <li key={chip.key}>
-          <button type="button" class="chip chip-on" aria-label={t.list.remove(chip.label)} onClick={() => go(chip.without)}>
+          <button
+            type="button"
+            class="chip chip-on"
+            aria-label={t.list.remove(chip.label)}
+            onClick={() => go(chip.without)}
+          >
             {chip.label}
             <Icon name="close" size={15} />
           </button>
@@ -262,9 +318,12 @@ function More({ list, of, query }: { list: Loaded; of: string; query: string }) 
   };
   useEffect(() => {
     if (!mark.current || typeof IntersectionObserver === "undefined") return;
-    const seen = new IntersectionObserver((entries) => entries.some((one) => one.isIntersecting) && act.current(), {
-      rootMargin: "900px",
-    });
+    const seen = new IntersectionObserver(
+      (entries) => entries.some((one) => one.isIntersecting) && act.current(),
+      {
+        rootMargin: "900px",
+      },
+    );
     seen.observe(mark.current);
     return () => seen.disconnect();
   }, [of, list.pages]);
@@ -286,7 +345,9 @@ function Instead() {
   const { data } = useResource("recommendations", (signal) =>
     api.get<{ items: Recommendation[] }>("/recommendations", { query: { limit: 12 }, signal }),
   );
-  return <WineRow title={t.home.popular} wines={data?.items.map((item) => item.wine)} list="recommendations" />;
+  return (
+    <WineRow title={t.home.popular} wines={data?.items.map((item) => item.wine)} list="recommendations" />
+  );
 }
 
 export function List() {
@@ -315,7 +376,9 @@ export function List() {
     if (searched) noteActivity({ type: "activity.searched", query: searched, results: found.data.total });
   }, [key, fresh]);
 
-  const chosenCount = [...query.keys()].filter((name) => isListParameter(name) && name !== "q" && name !== "sort").length;
+  const chosenCount = [...query.keys()].filter(
+    (name) => isListParameter(name) && name !== "q" && name !== "sort",
+  ).length;
   const sort = query.get("sort") ?? "relevance";
   return (
     <div class="browse">

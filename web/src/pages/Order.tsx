@@ -25,7 +25,11 @@ function Way({ order }: { order: OrderShape }) {
       {WAY.map((step, i) => {
         const done = i < at || (i === at && step !== "pending");
         return (
-          <li key={step} class={done ? "done" : i === at ? "now" : ""} aria-current={i === at ? "step" : undefined}>
+          <li
+            key={step}
+            class={done ? "done" : i === at ? "now" : ""}
+            aria-current={i === at ? "step" : undefined}
+          >
             <span class="way-mark">{done && <Icon name="check" size={16} />}</span>
             <span>{t.order.steps[step]}</span>
           </li>
@@ -80,7 +84,11 @@ function Cancel({ order, onDone }: { order: OrderShape; onDone: (order: OrderSha
 function Order({ params }: PageProps) {
   const id = params.id ?? "";
   const key = `order:${id}`;
-  const { data: order, problem, reload } = useResource(key, (signal) => api.get<OrderShape>(`/orders/${id}`, { signal }));
+  const {
+    data: order,
+    problem,
+    reload,
+  } = useResource(key, (signal) => api.get<OrderShape>(`/orders/${id}`, { signal }));
   const [live, setLive] = useState(false);
   const [, redraw] = useState(0);
   useTitle(order ? t.order.title(order.number) : undefined);
@@ -180,7 +188,9 @@ function Order({ params }: PageProps) {
             <ol class="small quiet">
               {order.history.map((step, i) => (
                 <li key={i} class="spread">
-                  <span>{step.status === "pending" ? t.order.steps.pending : t.order.status[step.status]}</span>
+                  <span>
+                    {step.status === "pending" ? t.order.steps.pending : t.order.status[step.status]}
+                  </span>
                   <time class="num" dateTime={step.at}>
                     {dateTime(step.at)}
                   </time>

@@ -45,7 +45,9 @@ function Shipping() {
                         : t.shipping.costFlat(sum(one.shipping_flat))}
                     </td>
                     <td class="num">{one.free_shipping_from === null ? "–" : sum(one.free_shipping_from)}</td>
-                    <td class="num">{one.tax_included ? t.shipping.taxIn(percent) : t.shipping.taxOnTop(percent)}</td>
+                    <td class="num">
+                      {one.tax_included ? t.shipping.taxIn(percent) : t.shipping.taxOnTop(percent)}
+                    </td>
                   </tr>
                 );
               })}

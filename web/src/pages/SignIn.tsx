@@ -56,8 +56,24 @@ function SignInForm() {
   };
   return (
     <form class="card stack" ref={form} onSubmit={submit} noValidate>
-      <Field label={t.auth.email} type="email" name="email" autocomplete="username" value={email} error={errors.email} onInput={(event) => setEmail(event.currentTarget.value)} />
-      <Field label={t.auth.password} type="password" name="password" autocomplete="current-password" value={password} error={errors.password} onInput={(event) => setPassword(event.currentTarget.value)} />
+      <Field
+        label={t.auth.email}
+        type="email"
+        name="email"
+        autocomplete="username"
+        value={email}
+        error={errors.email}
+        onInput={(event) => setEmail(event.currentTarget.value)}
+      />
+      <Field
+        label={t.auth.password}
+        type="password"
+        name="password"
+        autocomplete="current-password"
+        value={password}
+        error={errors.password}
+        onInput={(event) => setPassword(event.currentTarget.value)}
+      />
       {problem && problem.code !== "wrong_credentials" && (
         <p class="wrong" role="alert">
           {problemTitle(problem)}
@@ -118,10 +134,47 @@ function RegisterForm() {
   };
   return (
     <form class="card stack" ref={form} onSubmit={submit} noValidate>
-      <Field label={t.auth.name} name="name" autocomplete="name" maxLength={100} value={values.name} error={errors.name} onInput={set("name")} />
-      <Field label={t.auth.email} type="email" name="email" autocomplete="username" maxLength={254} value={values.email} error={errors.email} onInput={set("email")} />
-      <Field label={t.auth.password} type="password" name="password" autocomplete="new-password" maxLength={128} hint={t.auth.passwordHint} value={values.password} error={errors.password} onInput={set("password")} />
-      <Field label={t.auth.birth} type="date" name="birth_date" autocomplete="bday" min="1900-01-01" hint={t.auth.birthHint} value={values.birth_date} error={errors.birth_date} onInput={set("birth_date")} />
+      <Field
+        label={t.auth.name}
+        name="name"
+        autocomplete="name"
+        maxLength={100}
+        value={values.name}
+        error={errors.name}
+        onInput={set("name")}
+      />
+      <Field
+        label={t.auth.email}
+        type="email"
+        name="email"
+        autocomplete="username"
+        maxLength={254}
+        value={values.email}
+        error={errors.email}
+        onInput={set("email")}
+      />
+      <Field
+        label={t.auth.password}
+        type="password"
+        name="password"
+        autocomplete="new-password"
+        maxLength={128}
+        hint={t.auth.passwordHint}
+        value={values.password}
+        error={errors.password}
+        onInput={set("password")}
+      />
+      <Field
+        label={t.auth.birth}
+        type="date"
+        name="birth_date"
+        autocomplete="bday"
+        min="1900-01-01"
+        hint={t.auth.birthHint}
+        value={values.birth_date}
+        error={errors.birth_date}
+        onInput={set("birth_date")}
+      />
       <label class="check">
         <input type="checkbox" checked={marketing} onChange={() => setMarketing(!marketing)} />
         {t.auth.marketing}

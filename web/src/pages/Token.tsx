@@ -1,7 +1,15 @@
 /** The pages that links in our mail lead to: verify an address, reset a password, unsubscribe. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { api, asProblem, type ApiProblem } from "../api/client.ts";
-import { Bones, Button, Empty, Field, focusFirstError, ProblemNote, problemTitle } from "../components/parts.tsx";
+import {
+  Bones,
+  Button,
+  Empty,
+  Field,
+  focusFirstError,
+  ProblemNote,
+  problemTitle,
+} from "../components/parts.tsx";
 import { t } from "../i18n/index.ts";
 import { fieldErrors, looksLikeEmail, type Errors } from "../lib/form.ts";
 import { useTitle } from "../lib/head.ts";
@@ -39,7 +47,8 @@ function Verify({ token }: { token: string }) {
     );
   };
   useEffect(verify, [token]);
-  if (problem) return isTokenProblem(problem) ? <BadLink /> : <ProblemNote problem={problem} retry={verify} />;
+  if (problem)
+    return isTokenProblem(problem) ? <BadLink /> : <ProblemNote problem={problem} retry={verify} />;
   if (!done) {
     return (
       <div class="narrow stack">
@@ -105,9 +114,12 @@ function Reset({ token }: { token: string }) {
     setProblem(undefined);
     setErrors({});
     if (token && [...value].length < 8) return refuse(t.auth.short);
-    if (!token && !looksLikeEmail(value.trim())) return refuse(value.trim() ? t.checkout.badEmail : t.checkout.required);
+    if (!token && !looksLikeEmail(value.trim()))
+      return refuse(value.trim() ? t.checkout.badEmail : t.checkout.required);
     setBusy(true);
-    const work = token ? api.put("/password-reset", { token, password: value }) : api.post("/password-reset", { email: value.trim() });
+    const work = token
+      ? api.put("/password-reset", { token, password: value })
+      : api.post("/password-reset", { email: value.trim() });
     work
       .then(
         () => {
@@ -133,9 +145,26 @@ function Reset({ token }: { token: string }) {
       <form class="card stack" ref={form} onSubmit={submit} noValidate>
         {!token && <p class="quiet">{t.auth.resetText}</p>}
         {token ? (
-          <Field label={t.auth.newPassword} type="password" autocomplete="new-password" maxLength={128} hint={t.auth.passwordHint} value={value} error={errors.value} onInput={(event) => setValue(event.currentTarget.value)} />
+          <Field
+            label={t.auth.newPassword}
+            type="password"
+            autocomplete="new-password"
+            maxLength={128}
+            hint={t.auth.passwordHint}
+            value={value}
+            error={errors.value}
+            onInput={(event) => setValue(event.currentTarget.value)}
+          />
         ) : (
-          <Field label={t.auth.email} type="email" autocomplete="username" maxLength={254} value={value} error={errors.value} onInput={(event) => setValue(event.currentTarget.value)} />
+          <Field
+            label={t.auth.email}
+            type="email"
+            autocomplete="username"
+            maxLength={254}
+            value={value}
+            error={errors.value}
+            onInput={(event) => setValue(event.currentTarget.value)}
+          />
         )}
         {problem && !errors.value && (
           <p class="wrong" role="alert">

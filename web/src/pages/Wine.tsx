@@ -46,7 +46,9 @@ function Vintages({ wine }: { wine: WineShape }) {
   );
   if (!data || data.items.length < 2) return null;
   const sizes = new Set(data.items.map((one) => one.bottle_ml)).size > 1;
-  const items = [...data.items].sort((a, b) => (b.vintage ?? 0) - (a.vintage ?? 0) || a.bottle_ml - b.bottle_ml);
+  const items = [...data.items].sort(
+    (a, b) => (b.vintage ?? 0) - (a.vintage ?? 0) || a.bottle_ml - b.bottle_ml,
+  );
   return (
     <nav aria-label={t.wine.vintages}>
       <ul class="row vintages">
@@ -57,7 +59,9 @@ function Vintages({ wine }: { wine: WineShape }) {
               href={winePath(one)}
               aria-current={one.id === wine.id ? "page" : undefined}
             >
-              {[one.vintage ?? t.wine.nonVintage, sizes ? volume(one.bottle_ml) : ""].filter(Boolean).join(" · ")}
+              {[one.vintage ?? t.wine.nonVintage, sizes ? volume(one.bottle_ml) : ""]
+                .filter(Boolean)
+                .join(" · ")}
               <span class="quiet num">{one.available ? money(one.price) : t.card.out}</span>
             </a>
           </li>
@@ -86,7 +90,8 @@ function Buy({ wine }: { wine: WineShape }) {
     <div class="buy card stack">
       <div class="spread">
         <p>
-          <span class="buy-price num">{money(wine.price)}</span> <span class="quiet small">{t.wine.perBottle}</span>
+          <span class="buy-price num">{money(wine.price)}</span>{" "}
+          <span class="quiet small">{t.wine.perBottle}</span>
         </p>
         <span class={`tag ${stockTone}`}>{t.wine.stock(wine.available)}</span>
       </div>
@@ -102,12 +107,7 @@ function Buy({ wine }: { wine: WineShape }) {
         <ul class="cases">
           {[6, 12].map((size) => (
             <li key={size}>
-              <button
-                type="button"
-                class="case"
-                disabled={busy || most < size}
-                onClick={() => add(size)}
-              >
+              <button type="button" class="case" disabled={busy || most < size} onClick={() => add(size)}>
                 <span>{t.wine.caseOf(size)}</span>
                 <strong class="num">{money(times(wine.price, size))}</strong>
               </button>
@@ -174,7 +174,8 @@ export function GoesWith() {
   const { data } = useResource(filled ? "recommendations" : null, (signal) =>
     api.get<{ items: Recommendation[] }>("/recommendations", { query: { limit: 12 }, signal }),
   );
-  const together = data?.items.filter((item) => item.reason.kind === "bought_together" && !inCart(item.wine.id)) ?? [];
+  const together =
+    data?.items.filter((item) => item.reason.kind === "bought_together" && !inCart(item.wine.id)) ?? [];
   return (
     <WineRow
       title={t.wine.with}
@@ -228,7 +229,12 @@ export function Wine({ params }: PageProps) {
       <Crumbs wine={wine} />
       <div class="wine-top">
         <div class="wine-stage">
-          <WinePicture wine={wine} label={`${wine.winery} ${name}`} sizes="(min-width: 900px) 560px, 92vw" eager />
+          <WinePicture
+            wine={wine}
+            label={`${wine.winery} ${name}`}
+            sizes="(min-width: 900px) 560px, 92vw"
+            eager
+          />
         </div>
         <div class="wine-side stack">
           <div class="stack-s">
