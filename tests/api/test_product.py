@@ -265,6 +265,33 @@ def test_what_is_no_picture_is_refused(store, new_wine, admin):
     assert_problem(unknown, 404, "not_found")
 
 
+def test_a_picture_becomes_three_sizes(store, new_wine, admin):
+    wine = new_wine()
+    path = f"/admin/wines/{wine['id']}/images"
+    tag = {"If-None-Match": get(store, f"/wines/{wine['id']}").headers["ETag"]}
+    kept = admin.post(path, data=png(1200, 1600), headers={"Content-Type": "image/png"})
+    assert kept.status_code == 202 and kept.json()["status"] == "pending"
+    shown = wait_until(lambda: get(store, f"/wines/{wine['id']}").json()["images"], seconds=20)
+    widths = [image["width"] for image in shown]
+    assert len(shown) == 3 and widths == sorted(widths)
+    for image in shown:
+        answer = requests.get(store.url + image["url"], timeout=30)
+        assert answer.status_code == 200 and answer.content[8:12] == b"WEBP"
+    assert get(store, f"/wines/{wine['id']}", headers=tag).status_code == 200
+    uploads = admin.get(f"/admin/wines/{wine['id']}").json()["uploads"]
+    assert uploads[0]["id"] == kept.json()["id"] and uploads[0]["status"] == "done"
+    # The head of a picture, and nothing behind it.
+    admin.post(path, data=png(1200, 1600)[:60], headers={"Content-Type": "image/png"})
+    failed = wait_until(
+        lambda: (found := admin.get(f"/admin/wines/{wine['id']}").json()["uploads"])[0]["status"] == "failed" and found[0],
+        seconds=20,
+    )
+    assert failed and failed["reason"]
+    assert get(store, f"/wines/{wine['id']}").json()["images"] == shown
+    assert admin.delete(path).status_code == 204
+    assert get(store, f"/wines/{wine['id']}").json()["images"] == []
+
+
 # ---- the catalogue file
 
 
