@@ -1,6 +1,7 @@
 #include "product_fixture.h"
 
 #include "buffer.h"
+#include "csv.h"
 
 #define HEADER "sku,group,name,winery,type,country,region,grapes,vintage,abv,price,stock\n"
 #define ROW(sku, group, price, stock)                                                              \
@@ -100,6 +101,41 @@ static void test_x_wines_comes_back_as_it_was(void **state)
     if (access(path, R_OK) != 0)
         skip();
     check_round_trip(*state, path, 1007, true);
+}
+
+/* Every column, with texts that need quotes, in several lines and alphabets. */
+static void test_awkward_texts_come_back_as_they_were(void **state)
+{
+    struct product_fixture *fixture = *state;
+    static const char *const names[] = {"plain", "with, comma", "with \"quotes\"", "two\nlines",
+        "crlf\r\nline", "Château d'Élan", "日本酒", "semi; colon", "</script>", "=1+1", "\"", ","};
+    static const char *const grapes[] = {"Merlot 60;Malbec 40", "Merlot 33.3;Malbec 66.7", "Merlot",
+        "Nero d'Avola;Touriga, Nacional", "", "Muscat/Moscato 100"};
+    struct buffer text = BUFFER_INIT;
+    buffer_append_text(&text,
+        "sku,group,name,winery,type,country,region,subregion,appellation,elaborate,grapes,pairings,"
+        "vintage,bottle_ml,abv,body,acidity,sweetness,tannin,price,currency,stock,notes,drink_from,"
+        "drink_until,organic,energy_kj,energy_kcal,sugar_g_l,ingredients,website\n");
+    for (int i = 0; i < 600; i++) {
+        const char *name = names[i % 12];
+        const char *fields[] = {arena_printf(fixture->arena, "g-%d", i), i % 3 ? name : "", name,
+            names[(i + 5) % 12], "Rosé", names[(i + 1) % 12], names[(i + 2) % 12],
+            i % 2 ? name : "", i % 4 ? name : "", name, grapes[i % 6],
+            i % 2 ? "Pasta;Pizza, hot" : "", i % 5 ? "2019" : "NV", i % 2 ? "750" : "1500",
+            i % 2 ? "12.5" : "60", i % 2 ? "light" : "", "high", "off-dry", "none", "18.5",
+            i % 2 ? "EUR" : "", "7", names[(i + 3) % 12], i % 2 ? "2025" : "", i % 2 ? "2030" : "",
+            i % 2 ? "yes" : "", i % 2 ? "340" : "", "82", i % 2 ? "0.5" : "", name,
+            i % 2 ? "https://example.com/?a=1,2" : ""};
+        for (size_t field = 0; field < sizeof(fields) / sizeof(fields[0]); field++)
+            csv_append_field(&text, fields[field], field == 0);
+        buffer_append_text(&text, "\r\n");
+    }
+    const char *path = arena_printf(fixture->arena, "%s/awkward.csv", fixture->directory);
+    FILE *file = fopen(path, "w");
+    assert_int_equal(fwrite(text.data, 1, text.length, file), text.length);
+    fclose(file);
+    buffer_release(&text);
+    check_round_trip(fixture, path, 600, false);
 }
 
 static const char x_wines[] =
@@ -290,6 +326,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_demo_catalogue_comes_back_as_it_was),
         TEST(test_x_wines_comes_back_as_it_was),
+        TEST(test_awkward_texts_come_back_as_they_were),
         TEST(test_x_wines_is_translated),
         TEST(test_bad_rows_keep_the_file_out),
         TEST(test_a_nul_byte_is_refused),
