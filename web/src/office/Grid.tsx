@@ -48,7 +48,7 @@ function Head<T>({ column, sort, onSort }: { column: Column<T>; sort: string | u
   const state = sort === up ? "ascending" : sort === down ? "descending" : undefined;
   return (
     <th scope="col" class={columnClass(column)} aria-sort={state ?? "none"}>
-      <button type="button" class="sort" title={o.list.sortedBy(column.head)} onClick={() => onSort(sort === up ? down : up)}>
+      <button type="button" class="sort-head" title={o.list.sortedBy(column.head)} onClick={() => onSort(sort === up ? down : up)}>
         {column.head}
         <span class={`sort-mark${state ? ` sort-${state}` : ""}`} aria-hidden="true">
           <Icon name="down" size={14} />
@@ -62,7 +62,7 @@ function BoneRows({ columns }: { columns: ReadonlyArray<{ key: string; class: st
   return (
     <>
       {Array.from({ length: 12 }, (_, row) => (
-        <tr key={row} aria-hidden="true">
+        <tr key={row} class="bone-row" aria-hidden="true">
           {columns.map((column, i) => (
             <td key={column.key} class={column.class}>
               <Bone width={i ? "60%" : `${85 - ((row * 13) % 40)}%`} height="1.1em" />

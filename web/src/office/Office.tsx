@@ -16,7 +16,7 @@ import { Customers } from "./Customers.tsx";
 import { KeysBox } from "./KeysBox.tsx";
 import { keysShown } from "./keys.ts";
 import { Messages } from "./Messages.tsx";
-import { repeat } from "./office.ts";
+import { hintOffice, maybeOffice, repeat } from "./office.ts";
 import { OfficeIcon, type OfficeIconName } from "./OfficeIcon.tsx";
 import { OrderPage } from "./OrderPage.tsx";
 import { Orders } from "./Orders.tsx";
@@ -74,7 +74,7 @@ function Ways() {
           const here = way.path === "/office" ? path === way.path : path === way.path || path.startsWith(`${way.path}/`);
           return (
             <li key={way.path}>
-              <a href={way.path} class="way" aria-current={here ? "page" : undefined}>
+              <a href={way.path} class="nav-way" aria-current={here ? "page" : undefined}>
                 <OfficeIcon name={way.name} />
                 <span>{o.nav[way.name as "overview"]}</span>
                 <Badge name={way.name} />
@@ -178,9 +178,12 @@ export function Office() {
   };
   useEffect(look, []);
   const who = user.value;
+  useEffect(() => {
+    if (who !== undefined) hintOffice(who?.role === "admin");
+  }, [who]);
   let inside: ComponentChildren;
   if (problem) inside = <Door>{<ProblemNote problem={problem} retry={look} />}</Door>;
-  else if (who === undefined) inside = <Door>{<Bones lines={3} />}</Door>;
+  else if (who === undefined) inside = maybeOffice() ? <Frame /> : <Door>{<Bones lines={3} />}</Door>;
   else if (who === null) inside = <Door>{<SignIn />}</Door>;
   else if (who.role !== "admin") inside = <Door>{<NotYours name={who.name} />}</Door>;
   else inside = <Frame />;

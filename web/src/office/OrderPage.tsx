@@ -118,7 +118,7 @@ function Lines({ order }: { order: AdminOrder }) {
     </tr>
   );
   return (
-    <table class="grid lines">
+    <table class="grid order-lines">
       <caption class="hush">{o.order.lines}</caption>
       <thead>
         <tr>
@@ -184,7 +184,7 @@ function History({ order }: { order: AdminOrder }) {
       <ol class="trail">
         {order.history.map((one, i) => (
           <li key={i} class={i === order.history.length - 1 ? "trail-now" : undefined}>
-            <span class="strong">{o.order.status[one.status] ?? one.status}</span>
+            <span class="strong">{o.order.events[one.status] ?? one.status}</span>
             <time class="small quiet" dateTime={one.at} title={ago(one.at)}>
               {exactly(one.at)}
             </time>

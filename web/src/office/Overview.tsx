@@ -240,13 +240,13 @@ function Shapes() {
               <Bone width="60%" height="0.9em" />
             </dt>
             <dd>
-              <Bone width="80%" height="1.6em" />
+              <Bone width="80%" height="1em" />
             </dd>
           </div>
         ))}
       </dl>
       <div class="card panel chart-card" aria-hidden="true">
-        <Bone height="276px" />
+        <Bone height="250px" />
       </div>
     </div>
   );

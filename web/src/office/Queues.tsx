@@ -39,10 +39,12 @@ export function askRedrive(name: string, number: number, ids: readonly string[] 
 function QueueCard({ queue, here }: { queue: Queue; here: boolean }) {
   const busy = queue.ready + queue.in_flight > 0;
   const tone = queue.dead ? "bad" : busy ? "gold" : "good";
-  const figures: Array<[string, number]> = [
-    [o.queue.ready, queue.ready],
-    [o.queue.inFlight, queue.in_flight],
-    [o.queue.dead, queue.dead],
+  const oldest = queue.oldest_seconds !== null && queue.ready > 0 ? span(queue.oldest_seconds) : "–";
+  const figures: Array<[string, string]> = [
+    [o.queue.ready, count(queue.ready)],
+    [o.queue.inFlight, count(queue.in_flight)],
+    [o.queue.dead, count(queue.dead)],
+    [o.queue.oldest, oldest],
   ];
   return (
     <li class={`card queue${here ? " queue-here" : ""}`}>
@@ -59,11 +61,10 @@ function QueueCard({ queue, here }: { queue: Queue; here: boolean }) {
         {figures.map(([label, value]) => (
           <div key={label}>
             <dt>{label}</dt>
-            <dd class={label === o.queue.dead && value ? "bad" : ""}>{count(value)}</dd>
+            <dd class={label === o.queue.dead && queue.dead ? "bad" : ""}>{value}</dd>
           </div>
         ))}
       </dl>
-      <p class="hint num">{queue.oldest_seconds !== null && queue.ready > 0 ? o.queue.oldest(span(queue.oldest_seconds)) : "\u00a0"}</p>
     </li>
   );
 }
@@ -72,7 +73,7 @@ function Subject({ body }: { body: Record<string, unknown> }) {
   const text = (name: string) => (typeof body[name] === "string" ? (body[name] as string) : "");
   return (
     <span class="row-meta">
-      {text("template") && `${o.message.kinds[text("template")] ?? text("template")} `}
+      {text("template") && `${o.message.kinds[text("template")] ?? text("template")} · `}
       {text("order_id") && <a href={`/office/orders/${text("order_id")}`}>{o.queue.toOrder}</a>}{" "}
       {text("wine_id") && <a href={`/office/wines/${text("wine_id")}`}>{o.queue.toWine}</a>}
     </span>

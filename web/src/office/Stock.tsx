@@ -13,7 +13,7 @@ import { dropLists, patchLists } from "./lists.ts";
 import { office } from "./office.ts";
 import type { AdminWine, Stock } from "./types.ts";
 
-type Counts = Pick<AdminWine, "id" | "name" | "available" | "on_hand" | "reserved">;
+type Counts = Pick<AdminWine, "id" | "name" | "vintage" | "available" | "on_hand" | "reserved">;
 
 const REASONS = "stock-reasons";
 
@@ -57,7 +57,7 @@ export function StockForm({ wine, onStock, autofocus }: FormProps) {
       onStock(stock);
       if (undo) toast(o.undone);
       else
-        toast(o.stock.booked(wanted, wine.name), {
+        toast(o.stock.booked(wanted, wineLabel(wine)), {
           label: o.undo,
           run: () => void book(-wanted, o.stock.undoReason(why), true).catch(() => toast(o.cannotUndo)),
         });
@@ -177,7 +177,7 @@ export function StockBox() {
   const now = shown.value;
   const close = () => (shown.value = null);
   return (
-    <Dialog open={now !== null} onClose={close} title={now ? o.stock.dialog(now.wine.name) : ""} kind="box">
+    <Dialog open={now !== null} onClose={close} title={now ? o.stock.dialog(wineLabel(now.wine)) : ""} kind="box">
       {now && (
         <StockForm
           wine={now.wine}

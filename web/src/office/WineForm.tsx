@@ -100,8 +100,10 @@ function Grapes({ draft, errors, onChange, known }: PartProps) {
   const set = (grapes: GrapeDraft[]) => onChange({ ...draft, grapes });
   const change = (at: number, part: Partial<GrapeDraft>) => set(draft.grapes.map((one, i) => (i === at ? { ...one, ...part } : one)));
   return (
-    <fieldset class="grapes">
-      <legend class="label">{o.wine.fields.grapes}</legend>
+    <div class="grape-lines" role="group" aria-labelledby="grapes-label">
+      <p class="label" id="grapes-label">
+        {o.wine.fields.grapes}
+      </p>
       {draft.grapes.map((grape, i) => (
         <div class="grape-line" key={i}>
           <input class="input" aria-label={o.wine.grape(i + 1)} list="known-grapes" autocomplete="off" maxLength={100} value={grape.name} onInput={(event) => change(i, { name: event.currentTarget.value })} />
@@ -127,7 +129,7 @@ function Grapes({ draft, errors, onChange, known }: PartProps) {
         </div>
       )}
       <Words id="known-grapes" words={known.grape} />
-    </fieldset>
+    </div>
   );
 }
 

@@ -5,7 +5,8 @@
 import { signal } from "@preact/signals";
 import { api, asProblem, type RequestOptions } from "../api/client.ts";
 import { user } from "../lib/session.ts";
-import { hintSignedIn } from "../lib/signals.ts";
+import { hintSignedIn, maybeSignedIn } from "../lib/signals.ts";
+import { recall, remember } from "../lib/storage.ts";
 
 export const sessionEnded = signal(false);
 
@@ -23,6 +24,14 @@ export function endSession(): void {
   user.value = null;
   hintSignedIn(false);
 }
+
+/**
+ * Whether the office was open here last time. Then its pages begin at once, beside the question of who is asking;
+ * what they may see is the server's decision either way.
+ */
+const HINT = "ws.office";
+export const maybeOffice = (): boolean => maybeSignedIn() && recall(HINT) === "1";
+export const hintOffice = (yes: boolean): void => remember(HINT, yes ? "1" : null);
 
 const at = (path: string): string => `/admin${path}`;
 
