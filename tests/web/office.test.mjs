@@ -606,8 +606,9 @@ describe("every page can be read by everybody", () => {
           "/queues/mail",
           "/nowhere",
         ]) {
-          await page.goto(`${store.url}/office${path}`, { waitUntil: "networkidle" });
+          await page.goto(`${store.url}/office${path}`);
           await page.getByRole("heading", { level: 1 }).first().waitFor();
+          await page.waitForFunction(() => !document.querySelector(".bone"));
           await check(path);
         }
         await page.goto(`${store.url}/office/wines/${wine}`);

@@ -124,7 +124,7 @@ export function Picture(props: PictureProps) {
   const [over, setOver] = useState(false);
   const { state, preview, send } = useUpload(props);
   const busy = state.step === "sending" || state.step === "making";
-  const last = wine.uploads[wine.uploads.length - 1];
+  const last = wine.uploads[0];
   const words =
     state.step === "sending"
       ? o.picture.sending(`${Math.round(state.part * 100)} %`)

@@ -14,6 +14,7 @@ export interface AdminWine extends Wine {
   on_hand: number;
   /** Of those on hand, promised to orders not yet shipped. */
   reserved: number;
+  /** Newest first; lists leave them out. */
   uploads: Upload[];
   created_at: string;
   updated_at: string;
