@@ -214,6 +214,17 @@ class Client(requests.Session):
         return self.get(f"/orders/{order_id}", params={"wait": 20}).json()
 
 
+def eventually(question, timeout=30):
+    """Asks until the answer is true, and gives it back: for what follows within moments."""
+    deadline = time.monotonic() + timeout
+    while True:
+        answer = question()
+        if answer:
+            return answer
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.02)
+
+
 def run_program(*arguments, input=None, environment=None, timeout=120, text=True):
     return subprocess.run(
         [str(PROGRAM), *map(str, arguments)],

@@ -103,6 +103,7 @@ static int open_notification(struct app *app, struct error *error)
         .public_url = app->public_url,
         .shop_name = config_text(app->config, "shop.name"),
         .from_address = config_text(app->config, "mail.from"),
+        .max_attempts = (int)config_int(app->config, "mail.attempts"),
     };
     int rc = notification_service_new(&app->notification, &options, error);
     if (rc == 0)

@@ -115,7 +115,7 @@ static int open_queue(struct opening *opening, const char *name, struct queue **
     struct queue_options options = {.timers = engines->timers, .visibility_ms = VISIBILITY_MS};
     if (strcmp(name, "mail") == 0) {
         options.visibility_ms = NOTIFICATION_VISIBILITY_MS;
-        options.max_receives = NOTIFICATION_ATTEMPTS;
+        options.max_receives = (int)config_int(opening->config, "mail.attempts");
     }
     if (engines->queue_file)
         return queue_sqlite_open(queue, engines->queue_file, name, &options, opening->error);

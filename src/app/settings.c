@@ -48,6 +48,8 @@ const struct config_key settings_keys[] = {
     {"mail.user", T, "", "MAIL_USER", 0, 0, "for SMTP authentication"},
     {"mail.password", T, "", "MAIL_PASSWORD", 0, 0, "for SMTP authentication"},
     {"mail.tls", T, "try", NULL, 0, 0, "STARTTLS: none, try or require"},
+    {"mail.attempts", I, "12", NULL, 1, 30,
+        "attempts at a letter, with growing pauses, before it is a dead letter"},
     {"destinations", T, "", NULL, 0, 0,
         "CSV file of where the shop ships; default destinations.csv in the data directory"},
     {"image.worker", T, "", NULL, 0, 0, "the winestore-image program; default beside winestore"},

@@ -156,6 +156,24 @@ const struct asset *assets_find(const struct assets *assets, const char *path)
     return NULL;
 }
 
+/* RFC 9110, 12.5.3: a coding that is named, and not with a weight of 0. */
+static bool accepts(const char *accepted, const char *coding)
+{
+    size_t length = strlen(coding);
+    while (accepted && *accepted) {
+        accepted += strspn(accepted, ", \t");
+        size_t entry = strcspn(accepted, ",");
+        const char *rest = accepted + length;
+        if (entry >= length && strncasecmp(accepted, coding, length) == 0 &&
+            strcspn(rest, ",; \t") == 0) {
+            rest += strspn(rest, "; \t");
+            return strncasecmp(rest, "q=", 2) != 0 || strtod(rest + 2, NULL) > 0;
+        }
+        accepted += entry;
+    }
+    return false;
+}
+
 void assets_reply(struct exchange *exchange, const struct asset *asset)
 {
     const char *accepted = http_header(exchange, "Accept-Encoding");
@@ -166,10 +184,10 @@ void assets_reply(struct exchange *exchange, const struct asset *asset)
         http_set_header(exchange, "Vary", "Accept-Encoding");
     if (http_not_modified(exchange, asset->etag))
         return;
-    if (accepted && asset->brotli.data && strstr(accepted, "br")) {
+    if (asset->brotli.data && accepts(accepted, "br")) {
         body = &asset->brotli;
         http_set_header(exchange, "Content-Encoding", "br");
-    } else if (accepted && asset->gzip.data && strstr(accepted, "gzip")) {
+    } else if (asset->gzip.data && accepts(accepted, "gzip")) {
         body = &asset->gzip;
         http_set_header(exchange, "Content-Encoding", "gzip");
     }

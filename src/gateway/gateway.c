@@ -35,9 +35,10 @@ static void gateway_replied(struct exchange *exchange)
 {
     struct flow *flow = flow_of(exchange);
     if (flow->before_reply) {
-        void (*look)(struct exchange *) = flow->before_reply;
+        bool (*look)(struct exchange *) = flow->before_reply;
         flow->before_reply = NULL;
-        look(exchange);
+        if (look(exchange))
+            return;
     }
     add_cookies(exchange);
     add_security_headers(exchange);

@@ -160,10 +160,11 @@ static void reply_unauthenticated(struct exchange *exchange)
         "this session is unknown or has ended; sign in again");
 }
 
-/* An unknown cookie counts as none; an unknown bearer token is refused. */
+/* An unknown cookie counts as none; an unknown bearer token is refused, but where one signs in. */
 static void session_unknown(struct exchange *exchange)
 {
-    if (flow_of(exchange)->bearer)
+    const struct flow *flow = flow_of(exchange);
+    if (flow->bearer && !flow->target.welcoming)
         reply_unauthenticated(exchange);
     else
         find_guest(exchange);
@@ -256,26 +257,43 @@ void identify(struct exchange *exchange)
 
 /* ---- when sessions begin and end ---- */
 
-void session_before_reply(struct exchange *exchange)
+static void merged_at_sign_in(void *ctx, int status, const char *body, size_t length)
+{
+    (void)body;
+    (void)length;
+    struct exchange *exchange = ctx;
+    flow_of(exchange)->guest_spent = status == 200;
+    exchange->ops->replied(exchange);
+}
+
+/* The guest's cart goes to whoever signs in. If it cannot just now the cookie stays, and the next
+ * request that looks at a cart tries again. */
+bool session_before_reply(struct exchange *exchange)
 {
     const struct http_response *response = &exchange->response;
     CLEANUP_JSON json_t *session = NULL;
     if (response->status != 201 ||
         json_read_object(response->body, response->body_length, &session, NULL) < 0)
-        return;
+        return false;
     const char *token = json_text_or(session, "token", "");
     set_cookie(exchange, SESSION_COOKIE, arena_strdup(exchange->arena, token), SESSION_SECONDS);
+    const char *user = json_text_or(json_object_get(session, "user"), "id", "");
+    if (!flow_of(exchange)->guest_cookie || !id_valid(user))
+        return false;
+    merge_carts(exchange, exchange->request.identity.guest, user, merged_at_sign_in);
+    return true;
 }
 
-void session_end_before_reply(struct exchange *exchange)
+bool session_end_before_reply(struct exchange *exchange)
 {
     const struct flow *flow = flow_of(exchange);
     if (exchange->response.status != 204)
-        return;
+        return false;
     if (flow->token) {
         char hash[SECURE_SHA256_HEX_SIZE];
         session_hash(flow, hash);
         sessions_drop(flow->gateway->sessions, hash);
     }
     set_cookie(exchange, SESSION_COOKIE, "", 0);
+    return false;
 }

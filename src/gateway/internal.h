@@ -27,6 +27,7 @@ struct target {
     enum traffic traffic;
     bool identity;             /* who asks matters */
     bool cart;                 /* goes by whose cart it is: the guest's is merged first */
+    bool welcoming;            /* a bearer token that is unknown counts as none */
     struct upstream *upstream; /* where it goes, or NULL: */
     void (*handler)(struct gateway *, struct exchange *); /* what answers here */
 };
@@ -41,7 +42,8 @@ struct flow {
     bool guest_cookie;               /* a valid guest cookie came */
     bool guest_made, guest_spent;    /* set, or clear, the guest cookie with the answer */
     const char *page_security;       /* the Content-Security-Policy of a page, or NULL */
-    void (*before_reply)(struct exchange *exchange); /* one more look at the answer, or NULL */
+    /* One more look at the answer, or NULL. True: it has more to do and replies again itself. */
+    bool (*before_reply)(struct exchange *exchange);
 };
 
 struct gateway {
@@ -70,8 +72,8 @@ void proceed(struct exchange *exchange);
 /* identity.c: finds out who asks, then proceeds, or replies. */
 void identify(struct exchange *exchange);
 /* For POST and DELETE /session and DELETE /me: cookies and cache follow the answer. */
-void session_before_reply(struct exchange *exchange);
-void session_end_before_reply(struct exchange *exchange);
+bool session_before_reply(struct exchange *exchange);
+bool session_end_before_reply(struct exchange *exchange);
 /* Cookies that go with the answer. */
 void add_cookies(struct exchange *exchange);
 /* Replies 403 and returns false when another site's page sent this. */

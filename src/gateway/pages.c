@@ -77,13 +77,19 @@ void page_shell(struct gateway *gateway, struct exchange *exchange)
     reply_page(gateway, exchange, 200, &page);
 }
 
-void page_missing(struct gateway *gateway, struct exchange *exchange)
+static void reply_nothing(
+    struct gateway *gateway, struct exchange *exchange, int status, const char *heading)
 {
     struct page page = {0};
-    content_title(gateway, "Not found", &page);
-    buffer_append_text(&page.content,
-        "<main><h1>This page is not here</h1><p><a href=\"/\">Back to the shop</a></p></main>");
-    reply_page(gateway, exchange, 404, &page);
+    content_title(gateway, heading, &page);
+    buffer_printf(
+        &page.content, "<main><h1>%s</h1><p><a href=\"/wines\">All wines</a></p></main>", heading);
+    reply_page(gateway, exchange, status, &page);
+}
+
+void page_missing(struct gateway *gateway, struct exchange *exchange)
+{
+    reply_nothing(gateway, exchange, 404, "This page is not here");
 }
 
 void page_home(struct gateway *gateway, struct exchange *exchange)
@@ -174,6 +180,8 @@ static void wine_answered(void *ctx, int status, const char *body, size_t length
     CLEANUP_JSON json_t *wine = NULL;
     if (status >= 500) {
         page_unavailable(exchange);
+    } else if (status == 410) {
+        reply_nothing(gateway, exchange, 410, "This wine is no longer sold");
     } else if (status != 200 || json_read_object(body, length, &wine, NULL) < 0) {
         page_missing(gateway, exchange);
     } else {

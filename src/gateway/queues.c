@@ -81,7 +81,7 @@ struct redrive {
     struct queue *queue;
     const char *ids[100]; /* in the exchange's arena */
     size_t count, next;
-    int64_t dead_before;
+    int64_t moved;
 };
 
 static void redrive_step(struct redrive *redrive);
@@ -91,8 +91,11 @@ static void redriven(void *ctx, int rc, const struct error *error)
     struct redrive *redrive = ctx;
     if (rc < 0 && rc != ERROR_NOT_FOUND)
         http_fail(redrive->exchange, error);
-    else
+    else {
+        /* Of all at once the queue does not say how many there were; see below. */
+        redrive->moved += rc == 0 && redrive->ids[0];
         redrive_step(redrive);
+    }
 }
 
 static void redrive_step(struct redrive *redrive)
@@ -101,11 +104,8 @@ static void redrive_step(struct redrive *redrive)
         queue_redrive(redrive->queue, redrive->ids[redrive->next++], redriven, redrive);
         return;
     }
-    struct queue_stats stats;
-    queue_stats(redrive->queue, &stats);
-    int64_t moved = redrive->dead_before - stats.dead;
     http_reply_json_value(
-        redrive->exchange, 202, json_pack("{s:I}", "moved", (json_int_t)(moved > 0 ? moved : 0)));
+        redrive->exchange, 202, json_pack("{s:I}", "moved", (json_int_t)redrive->moved));
 }
 
 static int read_ids(struct redrive *redrive, const json_t *body, struct error *error)
@@ -145,12 +145,13 @@ static void redrive_queue(void *ctx, struct exchange *exchange)
             return;
         }
     }
-    struct queue_stats stats;
-    queue_stats(queue, &stats);
-    redrive->dead_before = stats.dead;
     /* No ids: one call with NULL moves all. */
-    if (redrive->count == 0)
+    if (redrive->count == 0) {
+        struct queue_stats stats;
+        queue_stats(queue, &stats);
+        redrive->moved = stats.dead;
         redrive->count = 1;
+    }
     redrive_step(redrive);
 }
 

@@ -20,30 +20,31 @@ struct path_rule {
     bool cart;
     enum traffic write; /* the traffic of unsafe methods */
     void (*handler)(struct gateway *, struct exchange *);
+    bool welcoming; /* an outdated token counts as none: here one gets a new one */
 };
 
 /* The first match counts: longer paths stand before their prefixes. */
 static const struct path_rule api_rules[] = {
-    {"/wines", OWNER_PRODUCT, false, false, TRAFFIC_WRITE, NULL},
-    {"/cart", OWNER_ORDER, true, true, TRAFFIC_WRITE, NULL},
-    {"/orders", OWNER_ORDER, true, true, TRAFFIC_WRITE, NULL},
-    {"/recommendations", OWNER_RECOMMENDATION, true, false, TRAFFIC_WRITE, NULL},
-    {"/events", OWNER_RECOMMENDATION, true, false, TRAFFIC_WRITE, NULL},
-    {"/destinations", OWNER_ORDER, false, false, TRAFFIC_WRITE, NULL},
-    {"/session", OWNER_USER, true, false, TRAFFIC_SIGN_IN, NULL},
-    {"/users", OWNER_USER, true, false, TRAFFIC_SIGN_IN, NULL},
-    {"/email-verification", OWNER_USER, true, false, TRAFFIC_SIGN_IN, NULL},
-    {"/password-reset", OWNER_USER, true, false, TRAFFIC_SIGN_IN, NULL},
-    {"/unsubscribe", OWNER_USER, true, false, TRAFFIC_WRITE, NULL},
-    {"/me/notifications", OWNER_NOTIFICATION, true, false, TRAFFIC_WRITE, NULL},
-    {"/me/export", OWNER_HERE, true, false, TRAFFIC_WRITE, export_me},
-    {"/me", OWNER_USER, true, false, TRAFFIC_WRITE, NULL},
-    {"/admin/wines", OWNER_PRODUCT, true, false, TRAFFIC_WRITE, NULL},
-    {"/admin/orders", OWNER_ORDER, true, false, TRAFFIC_WRITE, NULL},
-    {"/admin/customers", OWNER_USER, true, false, TRAFFIC_WRITE, NULL},
-    {"/admin/notifications", OWNER_NOTIFICATION, true, false, TRAFFIC_WRITE, NULL},
-    {"/admin/analytics", OWNER_RECOMMENDATION, true, false, TRAFFIC_WRITE, NULL},
-    {"/admin/queues", OWNER_HERE, true, false, TRAFFIC_WRITE, queues_route},
+    {"/wines", OWNER_PRODUCT, false, false, TRAFFIC_WRITE, NULL, false},
+    {"/cart", OWNER_ORDER, true, true, TRAFFIC_WRITE, NULL, false},
+    {"/orders", OWNER_ORDER, true, true, TRAFFIC_WRITE, NULL, false},
+    {"/recommendations", OWNER_RECOMMENDATION, true, false, TRAFFIC_WRITE, NULL, false},
+    {"/events", OWNER_RECOMMENDATION, true, false, TRAFFIC_WRITE, NULL, false},
+    {"/destinations", OWNER_ORDER, false, false, TRAFFIC_WRITE, NULL, false},
+    {"/session", OWNER_USER, true, false, TRAFFIC_SIGN_IN, NULL, true},
+    {"/users", OWNER_USER, true, false, TRAFFIC_SIGN_IN, NULL, true},
+    {"/email-verification", OWNER_USER, true, false, TRAFFIC_SIGN_IN, NULL, true},
+    {"/password-reset", OWNER_USER, true, false, TRAFFIC_SIGN_IN, NULL, true},
+    {"/unsubscribe", OWNER_USER, true, false, TRAFFIC_WRITE, NULL, true},
+    {"/me/notifications", OWNER_NOTIFICATION, true, false, TRAFFIC_WRITE, NULL, false},
+    {"/me/export", OWNER_HERE, true, false, TRAFFIC_WRITE, export_me, false},
+    {"/me", OWNER_USER, true, false, TRAFFIC_WRITE, NULL, false},
+    {"/admin/wines", OWNER_PRODUCT, true, false, TRAFFIC_WRITE, NULL, false},
+    {"/admin/orders", OWNER_ORDER, true, false, TRAFFIC_WRITE, NULL, false},
+    {"/admin/customers", OWNER_USER, true, false, TRAFFIC_WRITE, NULL, false},
+    {"/admin/notifications", OWNER_NOTIFICATION, true, false, TRAFFIC_WRITE, NULL, false},
+    {"/admin/analytics", OWNER_RECOMMENDATION, true, false, TRAFFIC_WRITE, NULL, false},
+    {"/admin/queues", OWNER_HERE, true, false, TRAFFIC_WRITE, queues_route, false},
 };
 
 struct page_rule {
@@ -124,6 +125,7 @@ static void route_api(
         target->cart = rule->cart;
         target->traffic = get ? TRAFFIC_READ : rule->write;
         target->handler = rule->handler;
+        target->welcoming = rule->welcoming;
         target->upstream = upstream_of(&gateway->options, rule->owner);
         /* Neighbours are the model's knowledge. */
         if (i == 0 && text_ends_with(path, "/similar"))

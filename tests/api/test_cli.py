@@ -15,7 +15,7 @@ import threading
 
 import pytest
 
-from support import PROGRAM, run_program
+from support import PROGRAM, eventually, run_program
 
 
 @pytest.fixture
@@ -425,12 +425,14 @@ def test_the_index_is_disposable(data, start_store):
     shutil.rmtree(data / "search")
     store.start()
     client = store.client()
-    while True:
-        answer = client.get("/wines", params={"q": "pinot"})
-        if answer.status_code == 200:
-            break
-        assert answer.json()["code"] == "search_rebuilding"
+    answer = eventually(lambda: rebuilt(client))
     assert answer.json()["total"] == found
+
+
+def rebuilt(client):
+    answer = client.get("/wines", params={"q": "pinot"})
+    assert answer.status_code == 200 or answer.json()["code"] == "search_rebuilding"
+    return answer if answer.status_code == 200 else None
 
 
 # ---------------------------------------------------------------- backup and restore
@@ -523,8 +525,9 @@ def test_backup_under_load_is_one_instant(data, tmp_path, start_store):
     admin = restored.admin()
     known = [row["id"] for row in rows_of(admin.get("/admin/orders", params={"format": "csv"}).text)]
     assert set(acknowledged) <= set(known), "an acknowledged order is not in the backup"
-    while admin.get("/admin/orders", params={"status": "pending", "limit": 1}).json()["items"]:
-        pass  # what was in flight is taken up again
+    # What was in flight is taken up again.
+    pending = {"status": "pending", "limit": 1}
+    eventually(lambda: not admin.get("/admin/orders", params=pending).json()["items"])
     rows = rows_of(admin.get("/admin/orders", params={"format": "csv"}).text)
     sold = sum(int(row["quantity"]) for row in rows if row["status"] == "confirmed")
     kept = admin.get(f"/admin/wines/{wine['id']}").json()

@@ -23,7 +23,7 @@
 
 struct notification_service;
 
-/* What the `mail` queue is to be opened with: some 25 minutes of attempts, and time to send what
+/* What the `mail` queue is best opened with: some 25 minutes of attempts, and time to send what
  * is out through a slow server. */
 #define NOTIFICATION_ATTEMPTS 12
 #define NOTIFICATION_VISIBILITY_MS ((int64_t)60 * 1000)

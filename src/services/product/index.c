@@ -460,6 +460,10 @@ void index_free(struct product_index *index)
 int index_start(struct product_index *index, struct error *error)
 {
     index->rebuild_wanted = !in_step(index);
+    /* At once, not when the thread comes to it: until then the old index would answer, perhaps an
+     * empty one. */
+    if (index->rebuild_wanted)
+        search_rebuild(index->search, NULL);
     index->woken = true;
     index->running = true;
     if (pthread_create(&index->thread, NULL, index_loop, index) == 0)
