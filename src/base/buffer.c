@@ -34,23 +34,13 @@ void buffer_reserve(struct buffer *buffer, size_t extra)
     buffer->capacity = capacity;
 }
 
-void buffer_append(struct buffer *buffer, const void *data, size_t length)
+void buffer_append_grow(struct buffer *buffer, const void *data, size_t length)
 {
     buffer_reserve(buffer, length);
     if (length)
         memcpy(buffer->data + buffer->length, data, length);
     buffer->length += length;
     buffer->data[buffer->length] = '\0';
-}
-
-void buffer_append_text(struct buffer *buffer, const char *text)
-{
-    buffer_append(buffer, text, strlen(text));
-}
-
-void buffer_append_char(struct buffer *buffer, char character)
-{
-    buffer_append(buffer, &character, 1);
 }
 
 void buffer_append_int(struct buffer *buffer, int64_t number)

@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct buffer {
     char *data;
@@ -29,9 +30,32 @@ void buffer_reset(struct buffer *buffer);
 /* Makes room for `extra` more bytes. */
 void buffer_reserve(struct buffer *buffer, size_t extra);
 
-void buffer_append(struct buffer *buffer, const void *data, size_t length);
-void buffer_append_text(struct buffer *buffer, const char *text);
-void buffer_append_char(struct buffer *buffer, char character);
+void buffer_append_grow(struct buffer *buffer, const void *data, size_t length);
+
+/* Inline, because answers are written a few bytes at a time: a literal's length is then known to
+ * the compiler, and most appends are a copy. */
+static inline void buffer_append(struct buffer *buffer, const void *data, size_t length)
+{
+    if (length >= buffer->capacity - buffer->length) {
+        buffer_append_grow(buffer, data, length);
+        return;
+    }
+    if (length)
+        memcpy(buffer->data + buffer->length, data, length);
+    buffer->length += length;
+    buffer->data[buffer->length] = '\0';
+}
+
+static inline void buffer_append_text(struct buffer *buffer, const char *text)
+{
+    buffer_append(buffer, text, strlen(text));
+}
+
+static inline void buffer_append_char(struct buffer *buffer, char character)
+{
+    buffer_append(buffer, &character, 1);
+}
+
 void buffer_append_int(struct buffer *buffer, int64_t number);
 void buffer_printf(struct buffer *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

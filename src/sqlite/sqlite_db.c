@@ -27,6 +27,7 @@ struct sqlite_db {
     char *path;
     char name[16];
     int background;
+    bool unmapped;
     struct sqlite_conn *writer;
     pthread_t thread;
     pthread_mutex_t lock;
@@ -305,8 +306,10 @@ struct sqlite_conn *sqlite_db_reader(struct sqlite_db *db, struct error *error)
         return NULL;
     sqlite3_db_config(conn->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     if (sqlite_script(conn,
-            "PRAGMA wal_autocheckpoint=0; PRAGMA mmap_size=1073741824; PRAGMA cache_size=-256;"
-            " PRAGMA query_only=1;",
+            db->unmapped ? "PRAGMA wal_autocheckpoint=0; PRAGMA cache_size=-256;"
+                           " PRAGMA query_only=1;"
+                         : "PRAGMA wal_autocheckpoint=0; PRAGMA mmap_size=1073741824;"
+                           " PRAGMA cache_size=-256; PRAGMA query_only=1;",
             error) < 0) {
         sqlite_conn_close(conn);
         return NULL;
@@ -419,6 +422,7 @@ int sqlite_db_open(struct sqlite_db **out, const char *path, const struct sqlite
         abort();
     snprintf(db->name, sizeof(db->name), "%s", options->name);
     db->background = options->background;
+    db->unmapped = options->unmapped;
     db->last = &db->first;
     pthread_mutex_init(&db->lock, NULL);
     pthread_condattr_t attributes;

@@ -35,6 +35,8 @@ struct sqlite_options {
         *migrations; /* SQL scripts, NULL-terminated; PRAGMA user_version counts them */
     int background;  /* nice value added to the writer thread: 0, or more for work that
                         yields to shoppers */
+    bool unmapped;   /* readers read the file rather than map it: better where every reader meets a
+                        new commit, for the map is torn down at each */
     bool relaxed;    /* synchronous=NORMAL: for data that can be rebuilt (never for what is
                         acknowledged) */
     bool overwrite;  /* secure_delete: what is deleted is overwritten with zeros */

@@ -185,21 +185,21 @@ static const struct route product_routes[] = {
 
 /* ---- the user service, in a few lines ---- */
 
-/* One data key per kind is enough: it is made for whoever comes first, and made anew for others. */
+/* With the lock held. */
 static const char *fake_key(struct order_fixture *f, const char *kind, const char *id)
 {
-    bool user = *kind == 'u';
-    char *wrapped = user ? f->wrapped_user : f->wrapped_guest;
-    char *keyed = user ? f->keyed_user : f->keyed_guest;
-    if (strcmp(keyed, id) == 0)
-        return wrapped;
+    for (int i = 0; i < f->people_count; i++) {
+        if (strcmp(f->people[i].id, id) == 0)
+            return f->people[i].wrapped;
+    }
+    assert_true(f->people_count < FAKE_PEOPLE);
+    char *wrapped = f->people[f->people_count].wrapped, *text;
+    strcpy(f->people[f->people_count++].id, id);
     struct arena *arena = arena_new();
     struct data_key key;
-    char *text;
     const char *context = arena_printf(arena, "%s:%s", kind, id);
     assert_int_equal(keyring_generate(f->keyring, context, arena, &key, &text, NULL), 0);
-    snprintf(wrapped, 256, "%s", text);
-    snprintf(keyed, ID_SIZE, "%s", id);
+    snprintf(wrapped, sizeof(f->people[0].wrapped), "%s", text);
     data_key_release(&key);
     arena_free(arena);
     return wrapped;

@@ -20,6 +20,7 @@
 
 #define FAKE_WINES 45
 #define FAKE_ORDERS 4096
+#define FAKE_PEOPLE 256
 
 struct fake_reservation {
     char order_id[ID_SIZE];
@@ -58,8 +59,10 @@ struct order_fixture {
     const char *birth_date; /* of every user */
     bool erased;            /* every user is gone */
     char email[64];         /* of the guest who was put last */
-    char wrapped_user[256], wrapped_guest[256];
-    char keyed_user[ID_SIZE], keyed_guest[ID_SIZE];
+    struct {
+        char id[ID_SIZE], wrapped[256];
+    } people[FAKE_PEOPLE]; /* who have a data key */
+    int people_count;
 };
 
 /* Opens everything; the processor waits for fixture_process. */

@@ -185,7 +185,11 @@ static int open_key(struct shoppers *shoppers, const char *owner, const struct s
 {
     char context[40];
     snprintf(context, sizeof(context), "%s:%s", *owner == 'u' ? "user" : "guest", owner + 1);
-    return keyring_unwrap(shoppers->keyring, context, shopper->data_key, key, error);
+    struct error cause = {0};
+    if (keyring_unwrap(shoppers->keyring, context, shopper->data_key, key, &cause) < 0)
+        return error_set(error, ERROR_INTERNAL, NULL, NULL, "a data key of %s does not open: %s",
+            context, cause.message);
+    return 0;
 }
 
 static void address_context(char context[64], const char *order_id)
@@ -216,7 +220,8 @@ int shopper_open(struct shoppers *shoppers, const char *owner, const struct shop
     const char **address, struct error *error)
 {
     if (length < SEALED_OVERHEAD)
-        return error_set(error, ERROR_INVALID, NULL, NULL, "a sealed address is too short");
+        return error_set(
+            error, ERROR_INTERNAL, NULL, NULL, "the address of order %s is cut", order_id);
     CLEANUP_DATA_KEY struct data_key key;
     int rc = open_key(shoppers, owner, shopper, &key, error);
     if (rc < 0)
@@ -224,8 +229,9 @@ int shopper_open(struct shoppers *shoppers, const char *owner, const struct shop
     char context[64];
     address_context(context, order_id);
     char *text = arena_zalloc(arena, length - SEALED_OVERHEAD + 1);
-    rc = sealed_open(&key, context, sealed, length, text, error);
-    if (rc == 0)
-        *address = text;
-    return rc;
+    if (sealed_open(&key, context, sealed, length, text, error) < 0)
+        return error_set(
+            error, ERROR_INTERNAL, NULL, NULL, "the address of order %s does not open", order_id);
+    *address = text;
+    return 0;
 }
