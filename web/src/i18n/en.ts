@@ -68,7 +68,7 @@ export const en = {
     lead: "Wines from growers we'd invite to dinner. Tell us what's on the table, and we'll find the bottle.",
     forYou: "For you",
     popular: "Popular now",
-    popularWhy: "What other shoppers come back for.",
+    popularWhy: "A good place to start.",
     fresh: "Well rated",
     occasions: "What's the occasion?",
     dinner: "Tonight's dinner",
