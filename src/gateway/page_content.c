@@ -118,18 +118,21 @@ void content_list(const struct gateway *gateway, const struct http_request *requ
         if (strcmp(request->query[i].name, "q") == 0 && *request->query[i].value)
             query = request->query[i].value;
     }
-    char title[160], description[200];
-    snprintf(title, sizeof(title), query ? "Wines for “%s”" : "Wines%s", query ? query : "");
+    CLEANUP_BUFFER struct buffer title = BUFFER_INIT;
+    char description[200];
+    buffer_append_text(&title, "Wines");
+    if (query)
+        buffer_printf(&title, " for “%s”", query);
     snprintf(description, sizeof(description),
         "%lld wines to choose from, with region, grape and price.",
         (long long)json_int_or(list, "total", 0));
-    append_title(gateway, page, title, description);
+    append_title(gateway, page, title.data, description);
     if (request->query_count == 0)
         append_canonical(gateway, page, "/wines");
     else
         buffer_append_text(&page->head, "<meta name=\"robots\" content=\"noindex,follow\">");
     buffer_append_text(&page->content, "<main><h1>");
-    buffer_append_html(&page->content, title);
+    buffer_append_html(&page->content, title.data);
     buffer_append_text(&page->content, "</h1><ul>");
     size_t i;
     json_t *wine;
