@@ -384,3 +384,46 @@ it("sends an order once, however often the answer is lost", async () => {
   assert.deepEqual(faults, []);
   await context.close();
 });
+
+it("resets a forgotten password by mail, once", async () => {
+  const { context, page, faults } = await openPage(browser);
+  const email = "forgetful@example.com";
+  const made = await fetch(`${store.url}/api/v1/users`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({
+      email,
+      password: "the first password",
+      name: "Elif Forget",
+      birth_date: "1985-02-28",
+    }),
+  });
+  assert.equal(made.status, 201);
+  await page.goto(`${store.url}/sign-in`);
+  await page.getByRole("link", { name: "Forgot the password?" }).first().click();
+  await page.getByLabel("E-mail").fill(email);
+  await page.getByRole("button", { name: "Send the link" }).click();
+  await page.getByText("a message is on its way").waitFor();
+  const mail = await waitForMail(
+    store.data,
+    (text) => text.includes(email) && text.includes("/reset-password?token="),
+  );
+  const link = `${store.url}/reset-password?token=${/\/reset-password\?token=([^\s"<&]+)/.exec(mail)[1]}`;
+  await page.goto(link);
+  await page.getByLabel("New password").fill("short");
+  await page.getByRole("button", { name: "Set the new password" }).click();
+  await page.getByText("At least 8 characters, please.").waitFor();
+  await page.getByLabel("New password").fill("the second password");
+  await page.getByRole("button", { name: "Set the new password" }).click();
+  await page.waitForURL(`${store.url}/sign-in`);
+  await page.getByLabel("E-mail").fill(email);
+  await page.getByLabel("Password").fill("the second password");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.waitForURL(`${store.url}/account`);
+  await page.goto(link);
+  await page.getByLabel("New password").fill("the third password");
+  await page.getByRole("button", { name: "Set the new password" }).click();
+  await page.getByRole("heading", { name: "This link doesn't work" }).waitFor();
+  assert.deepEqual(faults, []);
+  await context.close();
+});
