@@ -324,7 +324,7 @@ describe("wines", () => {
     await page.getByRole("button", { name: "Add to the shop" }).click();
     await page.getByText(/fields need your attention/).waitFor();
     for (const [label, value] of [
-      ["Price", "24.50"],
+      ["Price, EUR", "24.50"],
       ["Bottles in the cellar", "60"],
       ["Name", "Les Genêts"],
       ["Winery", "Maison Tournebise"],

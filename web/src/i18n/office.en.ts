@@ -233,6 +233,7 @@ export const office = {
       sugar_g_l: "Sugar, g per litre",
       website: "Website",
     } as Record<string, string>,
+    priceIn: (currency: string) => (currency ? `Price, ${currency}` : "Price"),
     hints: {
       vintage: "Empty: non-vintage",
       bottle_ml: "ml",
@@ -443,7 +444,7 @@ export const office = {
     },
     conflict: "The order moved on meanwhile. This is how it stands now; look again before you press.",
     notPossible: "That step isn't possible any more.",
-    slip: "Packing slip",
+    slipOf: (shop: string) => `Packing slip, ${shop}`,
     slipThanks: "Thank you. Let the bottles rest for a day before you open them.",
   },
 

@@ -58,7 +58,7 @@ const COLUMNS: ReadonlyArray<Column<AdminNotification>> = [
 export function Messages() {
   useTitle(o.title(o.message.title));
   const status = place.value.query.get("status") ?? "";
-  const list = useList<AdminNotification>("/notifications", { status, limit: PAGE });
+  const list = useList<AdminNotification>("/notifications", { status, limit: PAGE }, /* live= */ true);
   return (
     <>
       <div class="page-head">

@@ -5,6 +5,7 @@ import type { Charge } from "../api/types.ts";
 import { Icon } from "../components/Icon.tsx";
 import { Bones, Button, Empty, ProblemNote } from "../components/parts.tsx";
 import { Thumb } from "../components/Wine.tsx";
+import { t } from "../i18n/index.ts";
 import { o } from "../i18n/office.ts";
 import { count, countryName, money, volume } from "../lib/format.ts";
 import { useTitle } from "../lib/head.ts";
@@ -126,7 +127,7 @@ function Lines({ order }: { order: AdminOrder }) {
           <th scope="col" class="figure from-desk">
             {o.order.each}
           </th>
-          <th scope="col" class="figure">
+          <th scope="col" class="figure bottles">
             {o.order.quantity}
           </th>
           <th scope="col" class="figure">
@@ -151,7 +152,7 @@ function Lines({ order }: { order: AdminOrder }) {
               </div>
             </th>
             <td class="figure from-desk">{amount(order, line.unit_price)}</td>
-            <td class="figure strong">{count(line.quantity)}</td>
+            <td class="figure strong bottles">{count(line.quantity)}</td>
             <td class="figure">{amount(order, line.line_total)}</td>
           </tr>
         ))}
@@ -271,6 +272,7 @@ function Found({ order, onOrder }: { order: AdminOrder; onOrder: OnOrder }) {
           </Button>
         </div>
       </div>
+      <p class="only-print">{o.order.slipOf(t.shopName)}</p>
       <div class="order-page">
         <div class="stack">
           <section class="card panel no-print next-step" aria-label={o.order.next}>

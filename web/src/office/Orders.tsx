@@ -70,7 +70,7 @@ export function Orders() {
   const { query } = place.value;
   const q = query.get("q") ?? "";
   const status = query.getAll("status");
-  const list = useList<AdminOrder>("/orders", { status, q, limit: PAGE });
+  const list = useList<AdminOrder>("/orders", { status, q, limit: PAGE }, /* live= */ true);
   return (
     <>
       <div class="page-head">

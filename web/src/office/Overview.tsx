@@ -89,7 +89,7 @@ function Funnel({ funnel }: { funnel: Dashboard["funnel"] }) {
                 {share && <span class="quiet num">{o.overview.ofBefore(share)}</span>}
               </p>
               <span class="funnel-bar" aria-hidden="true">
-                <span style={{ width: `${(funnel[step] / most) * 100}%` }} />
+                {funnel[step] > 0 && <span style={{ width: `${(funnel[step] / most) * 100}%` }} />}
               </span>
             </li>
           );
@@ -182,14 +182,18 @@ const PLACES: Record<string, (id: string) => string> = {
 function Stuck({ board, queues, onChange }: { board: Dashboard; queues: readonly Queue[]; onChange: () => void }) {
   const dead = queues.filter((queue) => queue.dead > 0);
   const nothing = !dead.length && !board.stuck.length;
-  return (
-    <Panel title={o.overview.stuck} id="stuck-head">
-      {nothing && (
+  if (nothing) {
+    return (
+      <Panel title={o.overview.stuck} id="stuck-head">
         <p class="small calm">
           <Icon name="check" size={18} />
           {o.overview.noStuck}
         </p>
-      )}
+      </Panel>
+    );
+  }
+  return (
+    <Panel title={o.overview.stuck} id="stuck-head">
       <ul class="plain-rows">
         {dead.map((queue) => (
           <li key={queue.name}>
@@ -261,11 +265,7 @@ export function Overview() {
   useEffect(() => {
     if (data) setKept(data);
   }, [data]);
-  // The first look is the resource's own; only what follows is asked for here.
-  useEffect(() => {
-    let first = true;
-    return repeat(LOOK_MS, () => (first ? (first = false) : reload()));
-  }, []);
+  useEffect(() => repeat(LOOK_MS, reload, /* atOnce= */ false), []);
   const seen = data ?? kept;
   const currency = seen?.board.revenue.find((one) => one.currency)?.currency || "EUR";
   return (

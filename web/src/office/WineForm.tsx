@@ -54,11 +54,20 @@ interface PartProps extends FormProps {
   known: Known;
 }
 
-function Text({ name, list, rows, required, mode, draft, errors, onChange }: FormProps & { name: TextField; list?: string; rows?: number; required?: boolean; mode?: "numeric" | "decimal" | "url" }) {
+interface TextProps extends FormProps {
+  name: TextField;
+  label?: string;
+  list?: string;
+  rows?: number;
+  required?: boolean;
+  mode?: "numeric" | "decimal" | "url";
+}
+
+function Text({ name, label, list, rows, required, mode, draft, errors, onChange }: TextProps) {
   const hint = o.wine.hints[name];
   return (
     <Field
-      label={o.wine.fields[name] ?? name}
+      label={label ?? o.wine.fields[name] ?? name}
       name={name}
       value={draft.texts[name]}
       error={errors[name]}
@@ -137,13 +146,16 @@ const currencies = (own: string): Array<{ value: string; label: string }> =>
   [...new Set([own, "EUR", "USD", "GBP", "CHF"])].filter((code) => /^[A-Z]{3}$/.test(code)).map((code) => ({ value: code, label: code }));
 
 function Sale(props: PartProps) {
-  const decimals = minorUnits(props.draft.texts.currency || "EUR") > 1;
+  const { currency } = props.draft.texts;
+  const decimals = minorUnits(currency || "EUR") > 1;
+  // A shop has one currency; only while it has no wine yet it isn't known here.
+  const settled = props.known.currency === currency && !props.errors.currency;
   return (
     <fieldset class="group">
       <legend>{o.wine.groups.sale}</legend>
       <div class="fields fields-4">
-        <Text {...props} name="price" mode={decimals ? "decimal" : "numeric"} required />
-        <Choice {...props} name="currency" options={currencies(props.draft.texts.currency)} />
+        <Text {...props} name="price" label={o.wine.priceIn(settled ? currency : "")} mode={decimals ? "decimal" : "numeric"} required />
+        {!settled && <Choice {...props} name="currency" options={currencies(currency)} />}
         {props.adding && <Text {...props} name="stock" mode="numeric" />}
         <Text {...props} name="sku" />
       </div>

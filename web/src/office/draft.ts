@@ -67,9 +67,7 @@ export function keepDraft(slot: string, draft: Draft | null): void {
   kept.value = next;
 }
 
-window.addEventListener("beforeunload", (event) => {
-  if (kept.value.size) event.preventDefault();
-});
+export const somethingUnsaved = (): boolean => kept.value.size > 0;
 
 const plain = (amount: number, currency: string): string => {
   const units = minorUnits(currency);

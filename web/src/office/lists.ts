@@ -5,7 +5,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { asProblem, isAbort, queryString, type ApiProblem, type Query } from "../api/client.ts";
 import type { Page } from "../api/types.ts";
-import { office } from "./office.ts";
+import { office, repeat } from "./office.ts";
 
 interface Kept {
   items: unknown[];
@@ -16,6 +16,7 @@ interface Kept {
 }
 
 const FRESH_MS = 4000;
+const LIVE_MS = 15_000;
 const MOST = 60;
 const kept = new Map<string, Kept>();
 
@@ -44,7 +45,8 @@ function keep<T>(key: string, answer: Answer<T>, before: Kept | undefined): void
   if (kept.size > MOST) kept.delete(kept.keys().next().value as string);
 }
 
-export function useList<T>(path: string, query: Query): List<T> {
+/** A `live` list looks for itself now and then, as long as it is no longer than its first page. */
+export function useList<T>(path: string, query: Query, live = false): List<T> {
   const key = path + queryString(query);
   const [, redraw] = useState(0);
   const [round, setRound] = useState(0);
@@ -81,6 +83,14 @@ export function useList<T>(path: string, query: Query): List<T> {
     redraw((n) => n + 1);
     return () => stop.abort();
   }, [key, round]);
+
+  useEffect(() => {
+    if (!live) return;
+    const look = () => {
+      if (kept.get(key)?.pages === 1 && !now.loading) ask(undefined);
+    };
+    return repeat(LIVE_MS, look, /* atOnce= */ false);
+  }, [key, live]);
 
   const entry = kept.get(now.shown);
   return {

@@ -44,11 +44,11 @@ export const office = {
     guarded(api.delete<void>(at(path), version === undefined ? {} : { headers: { "If-Match": `"${version}"` } })),
 };
 
-/** Runs now and then every `everyMs` while the page can be seen; the answer stops it. */
-export function repeat(everyMs: number, run: () => void): () => void {
+/** Runs every `everyMs` while the page can be seen, `atOnce` now too; the answer stops it. */
+export function repeat(everyMs: number, run: () => void, atOnce = true): () => void {
   const timer = window.setInterval(() => {
     if (document.visibilityState === "visible") run();
   }, everyMs);
-  run();
+  if (atOnce) run();
   return () => clearInterval(timer);
 }
