@@ -101,6 +101,9 @@ export function WineCard({ wine, list, reason, level = 2 }: CardProps) {
           {[placeLine(wine), unusualSize(wine.bottle_ml)].filter(Boolean).join(" · ")}
         </p>
         <p class="taste-words">{reason ?? tasteWords(wine).join(" · ")}</p>
+        {(wine.vintages ?? 1) > 1 && (
+          <p class="quiet tiny">{t.card.others((wine.vintages as number) - 1)}</p>
+        )}
       </div>
       <div class="wine-card-foot">
         <div>

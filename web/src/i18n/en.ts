@@ -134,6 +134,7 @@ export const en = {
     addLong: (name: string) => `Add ${name} to the basket`,
     inBasket: (n: number) => `${n} in the basket`,
     out: "Out of stock",
+    others: (n: number) => `+ ${n} ${plural(n, "vintage or size", "vintages and sizes")}`,
   },
   wine: {
     what: (type: string, place: string) => `${type} from ${place}`,
