@@ -8,6 +8,7 @@ import { Announcer, Logo, ThemePick } from "../components/Shell.tsx";
 import { t } from "../i18n/index.ts";
 import { o } from "../i18n/office.ts";
 import { useTitle } from "../lib/head.ts";
+import { dropResources } from "../lib/resource.ts";
 import { match, place } from "../lib/router.tsx";
 import { loadSession, signOut, user } from "../lib/session.ts";
 import { NotFound } from "../pages/NotFound.tsx";
@@ -15,6 +16,7 @@ import { AskBox } from "./ask.tsx";
 import { Customers } from "./Customers.tsx";
 import { KeysBox } from "./KeysBox.tsx";
 import { keysShown } from "./keys.ts";
+import { dropLists } from "./lists.ts";
 import { Messages } from "./Messages.tsx";
 import { hintOffice, maybeOffice, repeat } from "./office.ts";
 import { OfficeIcon, type OfficeIconName } from "./OfficeIcon.tsx";
@@ -180,6 +182,11 @@ export function Office() {
   const who = user.value;
   useEffect(() => {
     if (who !== undefined) hintOffice(who?.role === "admin");
+    // Nothing of the shop's is left behind for whoever sits down next.
+    if (who === null) {
+      dropLists("/");
+      dropResources("");
+    }
   }, [who]);
   let inside: ComponentChildren;
   if (problem) inside = <Door>{<ProblemNote problem={problem} retry={look} />}</Door>;

@@ -93,10 +93,7 @@ function useUpload({ wine, onWine }: PictureProps) {
     setState(IDLE);
     toast(o.picture.done);
   };
-  const send = async (file: File | undefined) => {
-    if (!file) return;
-    if (!TYPES.includes(file.type)) return fail(o.picture.wrongType);
-    if (file.size > MOST_BYTES) return fail(o.picture.tooLarge);
+  const send = async (file: File) => {
     show(URL.createObjectURL(file));
     setState({ step: "sending", part: 0 });
     try {
@@ -108,7 +105,19 @@ function useUpload({ wine, onWine }: PictureProps) {
       if (alive.current) fail(problem.code === "invalid_image" ? o.picture.failed : problemTitle(problem));
     }
   };
-  return { state, preview, send };
+  const take = (file: File | undefined) => {
+    if (!file) return;
+    if (!TYPES.includes(file.type)) return fail(o.picture.wrongType);
+    if (file.size > MOST_BYTES) return fail(o.picture.tooLarge);
+    if (!wine.images.length) return void send(file);
+    ask({
+      title: o.picture.replaceSure,
+      text: o.picture.replaceText,
+      action: o.picture.replace,
+      run: () => Promise.resolve(void send(file)),
+    });
+  };
+  return { state, preview, take };
 }
 
 function Shown({ wine, sketch, preview }: { wine: AdminWine; sketch: BottleWine; preview: string | undefined }) {
@@ -122,7 +131,7 @@ export function Picture(props: PictureProps) {
   const { wine, sketch, onWine } = props;
   const input = useRef<HTMLInputElement>(null);
   const [over, setOver] = useState(false);
-  const { state, preview, send } = useUpload(props);
+  const { state, preview, take } = useUpload(props);
   const busy = state.step === "sending" || state.step === "making";
   const last = wine.uploads[0];
   const words =
@@ -159,7 +168,7 @@ export function Picture(props: PictureProps) {
         onDrop={(event) => {
           event.preventDefault();
           setOver(false);
-          if (!busy) void send(event.dataTransfer?.files[0]);
+          if (!busy) take(event.dataTransfer?.files[0]);
         }}
       >
         <div class="plinth">
@@ -191,7 +200,7 @@ export function Picture(props: PictureProps) {
         tabIndex={-1}
         aria-label={o.picture.choose}
         onChange={(event) => {
-          void send(event.currentTarget.files?.[0]);
+          take(event.currentTarget.files?.[0]);
           event.currentTarget.value = "";
         }}
       />
