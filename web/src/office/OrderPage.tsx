@@ -5,11 +5,11 @@ import type { Charge } from "../api/types.ts";
 import { Icon } from "../components/Icon.tsx";
 import { Bones, Button, Empty, ProblemNote } from "../components/parts.tsx";
 import { Thumb } from "../components/Wine.tsx";
-import { t } from "../i18n/index.ts";
 import { o } from "../i18n/office.ts";
 import { count, countryName, money, volume } from "../lib/format.ts";
 import { useTitle } from "../lib/head.ts";
 import { dropResources } from "../lib/resource.ts";
+import { shopName } from "../lib/shop.ts";
 import { toast } from "../lib/signals.ts";
 import { ask } from "./ask.tsx";
 import { Tag } from "./Grid.tsx";
@@ -272,7 +272,7 @@ function Found({ order, onOrder }: { order: AdminOrder; onOrder: OnOrder }) {
           </Button>
         </div>
       </div>
-      <p class="only-print">{o.order.slipOf(t.shopName)}</p>
+      <p class="only-print">{o.order.slipOf(shopName)}</p>
       <div class="order-page">
         <div class="stack">
           <section class="card panel no-print next-step" aria-label={o.order.next}>
