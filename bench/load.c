@@ -5,10 +5,11 @@
  *   load --port P --clients N --seconds S --checkout            whole checkouts (see below)
  *        --wines FILE --tokens FILE [--rate R]
  *
- * A checkout is: put a bottle into the cart, order with a fresh key, wait until it is confirmed; its
- * time is from the first byte sent to the last received. Each client has a session of its own, made
- * beforehand. Without --rate the loop is closed: a client begins anew when it is done. With it the loop
- * is open: R a second arrive whether or not earlier ones are done, and time counts from the arrival.
+ * A checkout is: put a bottle into the cart, order with a fresh key, wait until it is confirmed;
+ * its time is from the first byte sent to the last received. Each client has a session of its own,
+ * made beforehand. Without --rate the loop is closed: a client begins anew when it is done. With it
+ * the loop is open: R a second arrive whether or not earlier ones are done, and time counts from
+ * the arrival.
  *
  * Prints one line of JSON.
  */
@@ -41,6 +42,7 @@ struct client {
     size_t filled, need; /* need: whole length of the answer, 0 while unknown */
     char order[64];
     uint64_t serial;
+    int64_t step_ns; /* when the step's request was sent */
     const char *token;
 };
 
@@ -62,6 +64,8 @@ static struct {
     size_t count, capacity;
     uint64_t bytes, errors, refused, late;
     char first_error[512];
+    /* Of checkouts: what each step took, all together. */
+    int64_t cart_ns, order_ns, wait_ns;
 } results;
 
 static struct client clients[MAX_CLIENTS];
@@ -143,6 +147,7 @@ static void note_error(const char *what, const char *answer)
 static void send_request(struct client *client, const char *text, size_t length)
 {
     client->filled = client->need = 0;
+    client->step_ns = now_ns();
     if (send(client->fd, text, length, MSG_NOSIGNAL) != (ssize_t)length)
         die("send");
 }
@@ -173,8 +178,10 @@ static void send_cart(struct client *client)
 static void send_order(struct client *client)
 {
     static const char body[] =
-        "{\"shipping_address\":{\"name\":\"Ada Moreau\",\"line1\":\"1 Ferry Building\",\"line2\":\"\","
-        "\"city\":\"San Francisco\",\"region\":\"CA\",\"postal_code\":\"94111\",\"country\":\"US\"},"
+        "{\"shipping_address\":{\"name\":\"Ada Moreau\",\"line1\":\"1 Ferry "
+        "Building\",\"line2\":\"\","
+        "\"city\":\"San "
+        "Francisco\",\"region\":\"CA\",\"postal_code\":\"94111\",\"country\":\"US\"},"
         "\"payment\":{\"method\":\"test\",\"token\":\"ok\"}}";
     char text[2048];
     client->step = STEP_ORDER;
@@ -192,7 +199,8 @@ static void send_wait(struct client *client)
     char text[1024];
     client->step = STEP_WAIT;
     int length = snprintf(text, sizeof(text),
-        "GET /api/v1/orders/%s?wait=20 HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n\r\n",
+        "GET /api/v1/orders/%s?wait=20 HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer "
+        "%s\r\n\r\n",
         client->order, client->token);
     send_request(client, text, (size_t)length);
 }
@@ -237,11 +245,13 @@ static bool answered(struct client *client)
     results.bytes += client->need;
     switch (client->step) {
     case STEP_CART:
+        results.cart_ns += now_ns() - client->step_ns;
         if (status != 200)
             note_error("cart", client->in);
         send_order(client);
         return false;
     case STEP_ORDER:
+        results.order_ns += now_ns() - client->step_ns;
         if (status != 201 || !take_order(client)) {
             note_error("order", client->in);
             return true;
@@ -249,6 +259,7 @@ static bool answered(struct client *client)
         send_wait(client);
         return false;
     case STEP_WAIT:
+        results.wait_ns += now_ns() - client->step_ns;
         if (status != 200)
             note_error("wait", client->in);
         else if (!strstr(client->in, "\"status\":\"confirmed\""))
@@ -265,8 +276,8 @@ static bool answered(struct client *client)
 /* 1 when the client is idle again. */
 static int receive(struct client *client)
 {
-    ssize_t got = recv(client->fd, client->in + client->filled, BUFFER - 1 - client->filled,
-        MSG_DONTWAIT);
+    ssize_t got =
+        recv(client->fd, client->in + client->filled, BUFFER - 1 - client->filled, MSG_DONTWAIT);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;
     if (got <= 0) {
@@ -354,6 +365,11 @@ static double percentile(double part)
     return (double)results.times[(size_t)((double)(results.count - 1) * part)] / 1e6;
 }
 
+static double mean(int64_t ns)
+{
+    return results.count ? (double)ns / (double)results.count / 1e6 : 0;
+}
+
 static void report(double seconds)
 {
     qsort(results.times, results.count, sizeof(int64_t), compare);
@@ -363,11 +379,11 @@ static void report(double seconds)
     }
     printf("{\"count\":%zu,\"seconds\":%.3f,\"per_second\":%.1f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,"
            "\"max_ms\":%.3f,\"bytes\":%llu,\"errors\":%llu,\"refused\":%llu,\"late\":%llu,"
-           "\"first_error\":\"%s\"}\n",
+           "\"cart_ms\":%.3f,\"order_ms\":%.3f,\"wait_ms\":%.3f,\"first_error\":\"%s\"}\n",
         results.count, seconds, (double)results.count / seconds, percentile(0.5), percentile(0.99),
         percentile(1), (unsigned long long)results.bytes, (unsigned long long)results.errors,
         (unsigned long long)results.refused, (unsigned long long)results.late,
-        results.first_error);
+        mean(results.cart_ns), mean(results.order_ns), mean(results.wait_ns), results.first_error);
 }
 
 static void read_options(int argc, char **argv)
@@ -408,8 +424,8 @@ static void read_options(int argc, char **argv)
             exit(2);
         }
     }
-    bool complete = options.checkout ? options.wines.count && options.tokens.count
-                                     : options.paths.count > 0;
+    bool complete =
+        options.checkout ? options.wines.count && options.tokens.count : options.paths.count > 0;
     if (!complete || options.port < 1 || options.clients < 1 || options.clients > MAX_CLIENTS) {
         fprintf(stderr, "load: --port, --clients and --paths, or --checkout --wines --tokens\n");
         exit(2);
