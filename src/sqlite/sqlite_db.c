@@ -1,14 +1,13 @@
 #include "sqlite_db.h"
 
 #include "sqlite_internal.h"
+#include "thread.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,14 +19,13 @@
  * and one write of each page serve them all. A lone write never waits. */
 #define GATHER_FROM 3
 #define GATHER_US 200
-/* Files grow in steps, so that readers seldom have to map them anew. */
+/* Files grow in steps: a sync has then seldom a new size to write down. */
 #define GROWTH_BYTES (1 << 20)
 
 struct sqlite_db {
     char *path;
     char name[16];
-    int background;
-    bool unmapped;
+    bool background;
     struct sqlite_conn *writer;
     pthread_t thread;
     pthread_mutex_t lock;
@@ -169,8 +167,8 @@ static bool wait_for_jobs(struct sqlite_db *db)
     return true;
 }
 
-/* Pages in the log are read by a system call, pages in the file through the map: while nothing is
- * written, the log is moved into the file. */
+/* While nothing is written the log is moved into the file, where pages are found without a search.
+ */
 static void checkpoint(struct sqlite_db *db)
 {
     sqlite3_wal_checkpoint_v2(db->writer->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
@@ -181,9 +179,8 @@ static void *write_loop(void *argument)
 {
     struct sqlite_db *db = argument;
     pthread_setname_np(pthread_self(), db->name);
-    /* On Linux the nice value is the thread's own. */
     if (db->background)
-        setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), db->background);
+        thread_background();
     pthread_mutex_lock(&db->lock);
     for (;;) {
         if (!wait_for_jobs(db)) {
@@ -305,11 +302,10 @@ struct sqlite_conn *sqlite_db_reader(struct sqlite_db *db, struct error *error)
     if (!conn)
         return NULL;
     sqlite3_db_config(conn->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    /* No map: after each commit SQLite drops a reader's whole map and faults it in again. */
     if (sqlite_script(conn,
-            db->unmapped ? "PRAGMA wal_autocheckpoint=0; PRAGMA cache_size=-256;"
-                           " PRAGMA query_only=1;"
-                         : "PRAGMA wal_autocheckpoint=0; PRAGMA mmap_size=1073741824;"
-                           " PRAGMA cache_size=-256; PRAGMA query_only=1;",
+            "PRAGMA wal_autocheckpoint=0; PRAGMA mmap_size=0; PRAGMA cache_size=-1024;"
+            " PRAGMA query_only=1;",
             error) < 0) {
         sqlite_conn_close(conn);
         return NULL;
@@ -422,7 +418,6 @@ int sqlite_db_open(struct sqlite_db **out, const char *path, const struct sqlite
         abort();
     snprintf(db->name, sizeof(db->name), "%s", options->name);
     db->background = options->background;
-    db->unmapped = options->unmapped;
     db->last = &db->first;
     pthread_mutex_init(&db->lock, NULL);
     pthread_condattr_t attributes;

@@ -33,10 +33,7 @@ struct sqlite_options {
     const char *name; /* of the writer thread, for logs and `top`; at most 15 bytes */
     const char *const
         *migrations; /* SQL scripts, NULL-terminated; PRAGMA user_version counts them */
-    int background;  /* nice value added to the writer thread: 0, or more for work that
-                        yields to shoppers */
-    bool unmapped;   /* readers read the file rather than map it: better where every reader meets a
-                        new commit, for the map is torn down at each */
+    bool background; /* the writer yields to threads that serve (thread_background) */
     bool relaxed;    /* synchronous=NORMAL: for data that can be rebuilt (never for what is
                         acknowledged) */
     bool overwrite;  /* secure_delete: what is deleted is overwritten with zeros */

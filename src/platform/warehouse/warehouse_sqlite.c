@@ -1,14 +1,12 @@
 #include "arena.h"
+#include "thread.h"
 #include "warehouse_sqlite_internal.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#define NICE 5
 #define MAX_REPORTS 64
 
 /* A report waits for the thread that asks: a question over a year of facts must not hold up one
@@ -89,7 +87,7 @@ static void *report_loop(void *argument)
 {
     struct warehouse_sqlite *warehouse = argument;
     pthread_setname_np(pthread_self(), "reports");
-    setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICE);
+    thread_background();
     pthread_mutex_lock(&warehouse->lock);
     for (;;) {
         while (!warehouse->first && !warehouse->stopping)
@@ -265,7 +263,7 @@ int warehouse_sqlite_open(struct warehouse **out, const char *path, struct error
     struct sqlite_options options = {
         .name = "warehouse",
         .migrations = warehouse_sqlite_migrations,
-        .background = NICE,
+        .background = true,
         .relaxed = true, /* facts and checkpoints go together: what a crash takes is read again */
     };
     struct sqlite_db *db = NULL;

@@ -5,9 +5,8 @@
 #include "arena.h"
 #include "clock.h"
 #include "log.h"
+#include "thread.h"
 
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define BATCH_MS 500
@@ -110,8 +109,7 @@ void *notification_run(void *ctx)
 {
     struct notification_service *service = ctx;
     pthread_setname_np(pthread_self(), "mail");
-    /* On Linux the nice value is the thread's own: letters yield to shoppers. */
-    setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 19);
+    thread_background();
     struct queue_delivery *delivery;
     while ((delivery = take(service, /* wait= */ true))) {
         struct arena *arena = arena_new();

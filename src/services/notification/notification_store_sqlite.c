@@ -182,7 +182,7 @@ int notification_store_sqlite_open(
     store->base.ops = &sqlite_ops;
     int rc = sqlite_db_open(&store->db, path,
         &(struct sqlite_options){
-            .name = "notification", .migrations = migrations, .background = 10},
+            .name = "notification", .migrations = migrations, .background = true},
         error);
     if (rc < 0) {
         free(store);
