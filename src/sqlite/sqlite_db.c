@@ -1,5 +1,6 @@
 #include "sqlite_db.h"
 
+#include "clock.h"
 #include "sqlite_internal.h"
 #include "thread.h"
 
@@ -19,6 +20,7 @@
  * and one write of each page serve them all. A lone write never waits. */
 #define GATHER_FROM 3
 #define GATHER_US 200
+#define BUSY_MS 20
 /* Files grow in steps: a sync has then seldom a new size to write down. */
 #define GROWTH_BYTES (1 << 20)
 
@@ -32,7 +34,8 @@ struct sqlite_db {
     pthread_cond_t wake;
     struct sqlite_job *first, **last;
     bool stopping, checkpointed;
-    int64_t last_batch;
+    int64_t last_batch, last_commit_ms;
+    int gather_us;
     bool scrub; /* the writer thread's: the log is to be emptied */
     struct sqlite_db_stats stats;
     void (*on_commit)(void *);
@@ -175,6 +178,14 @@ static void checkpoint(struct sqlite_db *db)
     db->checkpointed = true;
 }
 
+/* With the lock held: how long the next commit waits for company. */
+static int gather_time(const struct sqlite_db *db)
+{
+    if (db->gather_us)
+        return clock_monotonic_ms() - db->last_commit_ms < BUSY_MS ? db->gather_us : 0;
+    return db->last_batch >= GATHER_FROM ? GATHER_US : 0;
+}
+
 static void *write_loop(void *argument)
 {
     struct sqlite_db *db = argument;
@@ -192,9 +203,10 @@ static void *write_loop(void *argument)
         if (!db->first)
             break;
         db->checkpointed = false;
-        if (db->last_batch >= GATHER_FROM) {
+        int gather_us = gather_time(db);
+        if (gather_us) {
             pthread_mutex_unlock(&db->lock);
-            usleep(GATHER_US);
+            usleep((useconds_t)gather_us);
             pthread_mutex_lock(&db->lock);
         }
         struct sqlite_job *batch = take_batch(db);
@@ -203,6 +215,7 @@ static void *write_loop(void *argument)
         for (struct sqlite_job *job = batch; job; job = job->next)
             jobs++;
         db->last_batch = jobs;
+        db->last_commit_ms = clock_monotonic_ms();
         pthread_rwlock_rdlock(&commit_gate);
         bool committed = commit_batch(db->writer, batch);
         pthread_rwlock_unlock(&commit_gate);
@@ -418,6 +431,7 @@ int sqlite_db_open(struct sqlite_db **out, const char *path, const struct sqlite
         abort();
     snprintf(db->name, sizeof(db->name), "%s", options->name);
     db->background = options->background;
+    db->gather_us = options->gather_us;
     db->last = &db->first;
     pthread_mutex_init(&db->lock, NULL);
     pthread_condattr_t attributes;

@@ -34,6 +34,9 @@ struct sqlite_options {
     const char *const
         *migrations; /* SQL scripts, NULL-terminated; PRAGMA user_version counts them */
     bool background; /* the writer yields to threads that serve (thread_background) */
+    int gather_us;   /* for files nobody waits for: while commits follow each other, each waits this
+                        long for more jobs, so that the disk is asked for fewer syncs; 0: 200 where
+                        several jobs come at a time */
     bool relaxed;    /* synchronous=NORMAL: for data that can be rebuilt (never for what is
                         acknowledged) */
     bool overwrite;  /* secure_delete: what is deleted is overwritten with zeros */
