@@ -45,7 +45,8 @@ static void set_public_url(struct app *app)
         snprintf(app->public_url, sizeof(app->public_url), "%s", url);
     else
         snprintf(app->public_url, sizeof(app->public_url), "%s://localhost:%lld", scheme,
-            (long long)config_int(app->config, "http.port"));
+            (long long)(app->listener < 0 ? config_int(app->config, "http.port")
+                                          : http_listener_port(app->listener)));
     size_t length = strlen(app->public_url);
     if (length && app->public_url[length - 1] == '/')
         app->public_url[length - 1] = '\0';
@@ -132,8 +133,7 @@ static int open_server(struct app *app, struct error *error)
         return error_set(error, ERROR_INVALID, NULL, "http.key",
             "http.certificate and http.key are set together or not at all");
     const struct http_server_options options = {
-        .address = config_text(config, "http.address"),
-        .port = (uint16_t)config_int(config, "http.port"),
+        .listener = app->listener,
         .threads = (unsigned)config_int(config, "http.threads"),
         .max_connections = (unsigned)config_int(config, "http.connections"),
         .request_deadline_ms = (int)config_int(config, "http.deadline_ms"),
@@ -146,7 +146,10 @@ static int open_server(struct app *app, struct error *error)
         .finished = gateway_finished,
         .ctx = app->gateway,
     };
-    return http_server_start(&app->server, &options, app->engines.timers, error);
+    int rc = http_server_start(&app->server, &options, app->engines.timers, error);
+    if (rc == 0)
+        app->listener = -1;
+    return rc;
 }
 
 static int serve(struct app *app, struct error *error)
@@ -188,13 +191,17 @@ int app_open(struct app **out, const struct config *config, const struct app_opt
         abort();
     app->config = config;
     app->options = *options;
-    app->data.lock = -1;
+    app->data.lock = app->listener = -1;
     secure_init();
     sqlite_global_init();
     raise_file_limit();
     calm_allocator();
-    set_public_url(app);
     int rc = set_up_log(config, error);
+    /* Before anything is made: a taken port leaves no half-filled data directory behind. */
+    if (rc == 0 && options->serve)
+        rc = http_listener_open(config_text(config, "http.address"),
+            (uint16_t)config_int(config, "http.port"), &app->listener, error);
+    set_public_url(app);
     if (rc == 0)
         rc = data_dir_open(&app->data, config_text(config, "data"), options->serve, error);
     if (rc == 0 && app->data.unclean)
@@ -243,6 +250,8 @@ void app_close(struct app *app)
     }
     http_server_free(app->server);
     gateway_free(app->gateway);
+    if (app->listener >= 0)
+        close(app->listener);
     if (app->data.lock >= 0)
         data_dir_close(&app->data, /* clean= */ true);
     free(app);

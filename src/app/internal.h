@@ -34,6 +34,7 @@ struct app {
     struct recommendation_service *recommendation;
     struct stream_consumer *consumer;
     struct gateway *gateway;
+    int listener; /* until the server has it; else -1 */
     struct http_server *server;
     struct control *control;
     char public_url[512];

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define SWEEP_MS 1000
+#define BACKLOG 1024
 #define CONNECTION_MEMORY (16 * 1024)
 
 static void *on_uri(void *ctx, const char *uri, struct MHD_Connection *mhd)
@@ -167,7 +168,7 @@ static int read_file(const char *path, char **text, struct error *error)
 }
 
 /* A socket of our own, so that "in use" can be told from other refusals. */
-static int open_listener(
+static int bind_listener(
     const struct sockaddr_storage *address, uint16_t port, int *listener, struct error *error)
 {
     socklen_t size =
@@ -175,7 +176,7 @@ static int open_listener(
     int fd = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     int on = 1;
     if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
-        bind(fd, (const struct sockaddr *)address, size) == 0 && listen(fd, 1024) == 0) {
+        bind(fd, (const struct sockaddr *)address, size) == 0) {
         *listener = fd;
         return 0;
     }
@@ -192,6 +193,23 @@ static int open_listener(
         error, ERROR_CONFLICT, NULL, "http.address", "cannot listen: %s", strerror(problem));
 }
 
+int http_listener_open(const char *address, uint16_t port, int *listener, struct error *error)
+{
+    struct sockaddr_storage parsed;
+    int rc = parse_address(address, port, &parsed, error);
+    return rc < 0 ? rc : bind_listener(&parsed, port, listener, error);
+}
+
+uint16_t http_listener_port(int listener)
+{
+    struct sockaddr_storage address;
+    socklen_t size = sizeof(address);
+    if (getsockname(listener, (struct sockaddr *)&address, &size) < 0)
+        return 0;
+    return ntohs(address.ss_family == AF_INET ? ((struct sockaddr_in *)&address)->sin_port
+                                              : ((struct sockaddr_in6 *)&address)->sin6_port);
+}
+
 static unsigned daemon_flags(const struct http_server *server)
 {
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
@@ -200,7 +218,7 @@ static unsigned daemon_flags(const struct http_server *server)
     return flags;
 }
 
-static int start_daemon(struct http_server *server, int listener, struct error *error)
+static int start_daemon(struct http_server *server, struct error *error)
 {
     const struct http_server_options *options = &server->options;
     struct MHD_OptionItem tls[] = {
@@ -214,7 +232,7 @@ static int start_daemon(struct http_server *server, int listener, struct error *
         {MHD_OPTION_END, 0, NULL},
     };
     server->daemon = MHD_start_daemon(daemon_flags(server), 0, NULL, NULL, on_request, server,
-        MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL, MHD_OPTION_LISTEN_SOCKET, listener,
+        MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL, MHD_OPTION_LISTEN_SOCKET, options->listener,
         MHD_OPTION_URI_LOG_CALLBACK, on_uri, server, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
         server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_UNESCAPE_CALLBACK,
         keep_escapes, NULL, MHD_OPTION_CONNECTION_LIMIT, options->max_connections,
@@ -239,20 +257,16 @@ int http_server_start(struct http_server **out, const struct http_server_options
     server->options = *options;
     server->timers = timers;
     pthread_mutex_init(&server->lock, NULL);
-    struct sockaddr_storage address;
-    int listener = -1;
-    int rc = parse_address(options->address, options->port, &address, error);
-    if (rc == 0 && options->certificate_file)
+    int rc = 0;
+    if (options->certificate_file)
         rc = read_file(options->certificate_file, &server->certificate, error);
     if (rc == 0 && options->certificate_file)
         rc = read_file(options->key_file, &server->key, error);
+    if (rc == 0 && listen(options->listener, BACKLOG) < 0)
+        rc = error_set(error, ERROR_UNAVAILABLE, NULL, NULL, "cannot listen: %s", strerror(errno));
     if (rc == 0)
-        rc = open_listener(&address, options->port, &listener, error);
-    if (rc == 0)
-        rc = start_daemon(server, listener, error);
+        rc = start_daemon(server, error);
     if (rc < 0) {
-        if (listener >= 0)
-            close(listener);
         http_server_free(server);
         return rc;
     }
@@ -265,14 +279,7 @@ int http_server_start(struct http_server **out, const struct http_server_options
 
 uint16_t http_server_port(const struct http_server *server)
 {
-    struct sockaddr_storage address;
-    socklen_t size = sizeof(address);
-    const union MHD_DaemonInfo *info =
-        MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_LISTEN_FD);
-    if (!info || getsockname(info->listen_fd, (struct sockaddr *)&address, &size) < 0)
-        return 0;
-    return ntohs(address.ss_family == AF_INET ? ((struct sockaddr_in *)&address)->sin_port
-                                              : ((struct sockaddr_in6 *)&address)->sin6_port);
+    return http_listener_port(server->options.listener);
 }
 
 void http_server_stats(struct http_server *server, int64_t *connections, int64_t *pending)

@@ -12,9 +12,8 @@
 struct http_server;
 
 struct http_server_options {
-    const char *address; /* numeric, "127.0.0.1" */
-    uint16_t port;       /* 0: the kernel chooses */
-    unsigned threads;    /* epoll threads, 1 to 64 */
+    int listener;     /* of http_listener_open; the server's once it has started */
+    unsigned threads; /* epoll threads, 1 to 64 */
     unsigned max_connections;
     int request_deadline_ms;                 /* from the first byte to the end of the body */
     int idle_timeout_s;                      /* a connection without traffic */
@@ -33,8 +32,13 @@ struct http_server_options {
     void *ctx;
 };
 
-/* Listens. ERROR_CONFLICT when the port is taken, ERROR_INVALID for a bad address or certificate.
- */
+/* Takes the address, early: connections are refused until the server starts. `address` is numeric,
+ * port 0 lets the kernel choose. ERROR_CONFLICT when the port is taken or needs privileges,
+ * ERROR_INVALID for a bad address. */
+int http_listener_open(const char *address, uint16_t port, int *listener, struct error *error);
+uint16_t http_listener_port(int listener);
+
+/* ERROR_INVALID for a bad certificate. */
 int http_server_start(struct http_server **out, const struct http_server_options *options,
     struct timers *timers, struct error *error);
 

@@ -63,7 +63,9 @@ static void open_site(struct site *site)
     memset(site, 0, sizeof(*site));
     pthread_mutex_init(&site->lock, NULL);
     site->timers = timers_new();
-    const struct http_server_options options = {.address = "127.0.0.1",
+    int listener;
+    assert_int_equal(http_listener_open("127.0.0.1", 0, &listener, &error), 0);
+    const struct http_server_options options = {.listener = listener,
         .threads = 2,
         .max_connections = 500,
         .request_deadline_ms = 1500,
@@ -277,17 +279,14 @@ static void test_a_taken_port_is_named(void **state)
 {
     (void)state;
     struct site site;
-    struct http_server *second = NULL;
     struct error error = {0};
+    int second;
     open_site(&site);
-    const struct http_server_options options = {.address = "127.0.0.1",
-        .port = http_server_port(site.server),
-        .threads = 1,
-        .max_connections = 10,
-        .idle_timeout_s = 1,
-        .handler = handle};
-    assert_int_equal(http_server_start(&second, &options, site.timers, &error), ERROR_CONFLICT);
+    assert_int_equal(
+        http_listener_open("127.0.0.1", http_server_port(site.server), &second, &error),
+        ERROR_CONFLICT);
     assert_non_null(strstr(error.message, "is taken"));
+    assert_int_equal(http_listener_open("localhost", 0, &second, &error), ERROR_INVALID);
     close_site(&site);
 }
 
