@@ -211,6 +211,13 @@ static void test_input(void **state)
     assert_int_equal(read_input(good, true, &input, errors, arena), 2);
     assert_string_equal(errors[0].field, "email");
     assert_string_equal(errors[1].field, "birth_date");
+    assert_int_equal(
+        read_input("{\"shipping_address\":{\"name\":\"A\\nBcc: x\",\"line1\":\"1\",\"city\":\"B\","
+                   "\"postal_code\":\"5\",\"country\":\"DE\"},"
+                   "\"payment\":{\"method\":\"test\",\"token\":\"ok\"}}",
+            false, &input, errors, arena),
+        1);
+    assert_string_equal(errors[0].field, "shipping_address.name");
     assert_int_equal(read_input("{}", false, &input, errors, arena), 2);
     assert_string_equal(errors[0].field, "shipping_address");
     assert_string_equal(errors[1].field, "payment");

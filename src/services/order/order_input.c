@@ -60,6 +60,9 @@ static void read_text(
                        : json_find_text(parent, rule->field, 0, rule->max, &text, &error);
     if (rc == 0 && text && *text && strspn(text, " \t\r\n") == strlen(text))
         rc = error_set(&error, ERROR_INVALID, NULL, rule->field, "must not be blank");
+    /* Labels, letters and their heads are made of these. */
+    if (rc == 0 && text && text[strcspn(text, "\r\n\t")])
+        rc = error_set(&error, ERROR_INVALID, NULL, rule->field, "must be one line");
     if (rc < 0) {
         refuse(reading, object, rule->field, error.message);
         return;
