@@ -399,6 +399,7 @@ export const office = {
       cancelled: "Nothing leaves the cellar, nothing is owed.",
       returned: "The bottles are back on the shelf.",
     } as Record<string, string>,
+    nextToShip: "The next to ship",
     included: (label: string) => `${label}, included`,
     actions: {
       shipped: {

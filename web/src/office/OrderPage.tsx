@@ -9,6 +9,7 @@ import { o } from "../i18n/office.ts";
 import { count, countryName, money, volume } from "../lib/format.ts";
 import { useTitle } from "../lib/head.ts";
 import { dropResources } from "../lib/resource.ts";
+import { navigate } from "../lib/router.tsx";
 import { shopName } from "../lib/shop.ts";
 import { toast } from "../lib/signals.ts";
 import { ask } from "./ask.tsx";
@@ -20,7 +21,7 @@ import { OfficeIcon } from "./OfficeIcon.tsx";
 import { orderTone, paymentTone, reasonWords, stepsFrom, type Step } from "./statuses.ts";
 import { ago, exactly } from "./time.ts";
 import type { AdminOrder } from "./types.ts";
-import { lookWhatWaits } from "./waiting.ts";
+import { lookWhatWaits, waiting } from "./waiting.ts";
 
 const PENDING_LOOK_MS = 1500;
 
@@ -66,7 +67,8 @@ function askStep(order: AdminOrder, to: Step, onOrder: OnOrder): void {
     reason: words.reason,
     run: async (reason) => {
       await step(order, "status", { status: to, ...(reason ? { reason } : {}) }, onOrder);
-      toast(words.done(order.number));
+      const next = to === "shipped" && waiting.value.toShip > 1;
+      toast(words.done(order.number), next ? { label: o.order.nextToShip, run: () => navigate("/office/orders?status=confirmed") } : undefined);
     },
   });
 }

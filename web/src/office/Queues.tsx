@@ -16,7 +16,7 @@ import type { DeadLetter, Queue } from "./types.ts";
 import { lookWhatWaits } from "./waiting.ts";
 
 const LOOK_MS = 3000;
-const PAGE = 50;
+const PAGE = 100;
 
 const nameOf = (name: string): string => o.queue.names[name] ?? name;
 
@@ -117,6 +117,7 @@ function Letters({ name, dead, onMoved }: LettersProps) {
         <Button kind="main" onClick={() => askRedrive(name, Math.max(dead, letters.length), undefined, moved)}>
           {o.queue.redriveAll(Math.max(dead, letters.length))}
         </Button>
+        {dead > letters.length && <p class="small quiet num">{o.list.shown(count(letters.length), count(dead))}</p>}
       </div>
       <ul class="letters">
         {letters.map((letter) => (
