@@ -76,6 +76,7 @@ static int open_order(struct app *app, struct error *error)
         .keyring = engines->keyring,
         .payment = engines->payment,
         .timers = engines->timers,
+        .metrics = engines->metrics,
         .destinations_file = *destinations ? destinations : path,
     };
     int rc = order_service_new(&app->order, &options, error);
@@ -143,6 +144,7 @@ static void open_processor(struct app *app)
         .product = app->upstreams.product,
         .order = app->upstreams.order,
         .payment = app->engines.payment,
+        .metrics = app->engines.metrics,
     };
     app->processor = order_processor_new(&options);
 }

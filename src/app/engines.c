@@ -3,6 +3,7 @@
 #include "log.h"
 #include "notification/notification.h"
 #include "notification/notification_store.h"
+#include "order_processor/order_processor.h"
 #include "search_engines.h"
 #include "sqlite_db.h"
 #include "text.h"
@@ -113,6 +114,8 @@ static int open_queue(struct opening *opening, const char *name, struct queue **
     struct engines *engines = opening->engines;
     /* A picture may take its worker twenty seconds. */
     struct queue_options options = {.timers = engines->timers, .visibility_ms = VISIBILITY_MS};
+    if (strcmp(name, "orders") == 0)
+        options.max_receives = ORDER_PROCESSOR_RECEIVES;
     if (strcmp(name, "mail") == 0) {
         options.visibility_ms = NOTIFICATION_VISIBILITY_MS;
         options.max_receives = (int)config_int(opening->config, "mail.attempts");

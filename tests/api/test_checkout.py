@@ -107,6 +107,14 @@ def test_a_purchase(store, shopper, wine):
     assert order["id"] in [item["id"] for item in shopper.get("/orders").json()["items"]]
 
 
+def test_orders_are_counted(store, shopper, wine):
+    shopper.settled(bought(shopper, wine)["id"])
+    text = requests.get(store.url + "/metrics", timeout=30).text
+    for metric in ('orders_total{status="confirmed"}', 'order_messages_total{result="confirmed"}'):
+        assert float(text.split(f"winestore_{metric} ")[1].split()[0]) >= 1
+    assert "winestore_order_decision_seconds_bucket" in text
+
+
 def test_the_mail_arrives(store, wine):
     client = store.shopper()
     order = client.settled(bought(client, wine)["id"])

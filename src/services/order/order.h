@@ -13,6 +13,7 @@
 #include "router.h"
 
 struct keyring;
+struct metrics;
 struct order_service;
 struct payment;
 struct relay;
@@ -26,6 +27,7 @@ struct order_options {
     struct keyring *keyring; /* opens the shoppers' data keys */
     struct payment *payment; /* for what the back office asks: capture at shipping, refund */
     struct timers *timers;
+    struct metrics *metrics;       /* or NULL */
     const char *destinations_file; /* docs/destinations.md */
 };
 

@@ -11,6 +11,7 @@
 
 #include "buffer.h"
 #include "clock.h"
+#include "metrics.h"
 #include "order_input.h"
 #include "order_messages.h"
 #include "secure.h"
@@ -92,6 +93,8 @@ static void on_placed(void *ctx, int rc, const struct error *error, enum place_o
         return;
     }
     const struct order_record *record = &checkout->placement.record;
+    if (checkout->service->placed)
+        counter_increment(checkout->service->placed);
     struct buffer body = BUFFER_INIT;
     order_write(&body, record, checkout->input.address, checkout->input.email, AUDIENCE_SHOPPER);
     http_set_header(

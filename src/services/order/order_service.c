@@ -2,6 +2,7 @@
 
 #include "buffer.h"
 #include "clock.h"
+#include "metrics.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,26 @@ static const struct route routes[] = {
     {HTTP_OTHER, NULL, NULL},
 };
 
+static double count_waiting(void *ctx)
+{
+    return (double)waiters_count(ctx);
+}
+
+static void register_metrics(struct order_service *service)
+{
+    struct metrics *metrics = service->options.metrics;
+    for (int status = 0; status < ORDER_STATUSES; status++)
+        service->reached[status] = metrics_counter(metrics, "winestore_orders_total",
+            "Orders that reached a status.",
+            (const char *const[]){"status", order_status_name((enum order_status)status), NULL});
+    service->placed = service->reached[ORDER_PENDING];
+    service->decided = metrics_histogram_seconds(metrics, "winestore_order_decision_seconds",
+        "From placing an order to its being confirmed or rejected.", NULL);
+    metrics_gauge_callback(metrics, "winestore_order_waiters",
+        "Requests and event streams that wait for an order.", NULL, count_waiting,
+        service->waiters);
+}
+
 int order_service_new(
     struct order_service **out, const struct order_options *options, struct error *error)
 {
@@ -43,6 +64,8 @@ int order_service_new(
     service->shoppers = shoppers_new(options->user, options->keyring);
     service->waiters = waiters_new(options->timers);
     service->router = router_new(routes, service);
+    if (options->metrics)
+        register_metrics(service);
     *out = service;
     return 0;
 }
@@ -227,15 +250,31 @@ void fetch_cart_wines(struct order_service *service, struct exchange *exchange,
 
 struct change {
     struct order_service *service;
+    const struct order_transition *transition;
     order_done_fn *done;
     void *ctx;
 };
 
+/* A request repeated counts again: rare, and no reason to ask the store. */
+static void measure(const struct change *change, const struct order_record *record)
+{
+    const struct order_service *service = change->service;
+    int to = change->transition->to;
+    if (!service->placed || to < 0)
+        return;
+    counter_increment(service->reached[to]);
+    if (to == ORDER_CONFIRMED || to == ORDER_REJECTED)
+        histogram_observe_ns(
+            service->decided, (record->state.updated_at - record->placed_at) * 1000000);
+}
+
 static void changed(void *ctx, int rc, const struct error *error, struct order_record *record)
 {
     struct change *change = ctx;
-    if (rc == 0)
+    if (rc == 0) {
+        measure(change, record);
         waiters_notify(change->service->waiters, record);
+    }
     change->done(change->ctx, rc, error, record);
 }
 
@@ -243,6 +282,6 @@ void service_transition(struct order_service *service, const struct order_transi
     struct arena *arena, order_done_fn *done, void *ctx)
 {
     struct change *change = arena_new_struct(arena, struct change);
-    *change = (struct change){service, done, ctx};
+    *change = (struct change){service, transition, done, ctx};
     order_store_transition(service->options.store, transition, arena, changed, change);
 }

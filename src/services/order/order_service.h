@@ -11,6 +11,8 @@
 #include "order_wines.h"
 
 struct buffer;
+struct counter;
+struct histogram;
 
 struct order_service {
     struct order_options options;
@@ -19,6 +21,10 @@ struct order_service {
     struct waiters *waiters;
     struct router *router;
     bool stopped;
+
+    /* NULL without metrics. */
+    struct counter *placed, *reached[ORDER_STATUSES];
+    struct histogram *decided; /* from placed to confirmed or rejected */
 };
 
 /* ---- who asks ---- */

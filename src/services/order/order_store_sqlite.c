@@ -206,8 +206,7 @@ int order_store_sqlite_open(struct order_store **out, const char *path, struct e
     if (!store)
         abort();
     store->base.ops = &sqlite_ops;
-    struct sqlite_options options = {
-        .name = "order-db", .migrations = migrations};
+    struct sqlite_options options = {.name = "order-db", .migrations = migrations};
     int rc = sqlite_db_open(&store->db, path, &options, error);
     if (rc == 0) {
         rc = order_reporter_start(store, error);

@@ -18,6 +18,7 @@
 #include "id.h"
 #include "json.h"
 #include "log.h"
+#include "metrics.h"
 #include "payment.h"
 #include "queue.h"
 #include "text.h"
@@ -81,7 +82,7 @@ static void try_again(struct work *work, const char *reason)
 static void give_up(struct work *work, const char *reason)
 {
     log_write(
-        LOG_ERROR, "order-processor", work->trace.trace_id, "order %s: %s", work->order_id, reason);
+        LOG_ERROR, "order_processor", work->trace.trace_id, "order %s: %s", work->order_id, reason);
     queue_nack(work->processor->options.orders, work->delivery, QUEUE_NACK_DEAD, reason);
     work_free(work);
 }
@@ -418,6 +419,29 @@ static void handle(void *ctx, struct queue_delivery *delivery)
 
 /* ---- life ---- */
 
+static double read_count(void *ctx)
+{
+    return (double)atomic_load((atomic_llong *)ctx);
+}
+
+static void register_metrics(struct order_processor *processor)
+{
+    const struct {
+        const char *result;
+        atomic_llong *count;
+    } counts[] = {
+        {"confirmed", &processor->confirmed},
+        {"rejected", &processor->rejected},
+        {"overtaken", &processor->overtaken},
+        {"followed", &processor->followed},
+        {"retried", &processor->retried},
+    };
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
+        metrics_counter_callback(processor->options.metrics, "winestore_order_messages_total",
+            "Messages of the queue orders, by what became of them.",
+            (const char *const[]){"result", counts[i].result, NULL}, read_count, counts[i].count);
+}
+
 struct order_processor *order_processor_new(const struct order_processor_options *options)
 {
     struct order_processor *processor = calloc(1, sizeof(*processor));
@@ -426,6 +450,8 @@ struct order_processor *order_processor_new(const struct order_processor_options
     processor->options = *options;
     if (!processor->options.max_in_flight)
         processor->options.max_in_flight = MAX_IN_FLIGHT;
+    if (processor->options.metrics)
+        register_metrics(processor);
     return processor;
 }
 

@@ -16,17 +16,23 @@
 
 #include <stdint.h>
 
+struct metrics;
 struct order_processor;
 struct payment;
 struct queue;
 struct upstream;
+
+/* For the queue's options: with the growing pauses between them, about a quarter of an hour in
+ * which a service or the payment provider may be away before an order needs a person. */
+#define ORDER_PROCESSOR_RECEIVES 20
 
 struct order_processor_options {
     struct queue *orders;
     struct upstream *product;
     struct upstream *order;
     struct payment *payment;
-    int max_in_flight; /* messages; 0: 256 */
+    struct metrics *metrics; /* or NULL */
+    int max_in_flight;       /* messages; 0: 256 */
 };
 
 struct order_processor_stats {
