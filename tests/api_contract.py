@@ -17,7 +17,7 @@ import yaml
 DOCUMENT = pathlib.Path(__file__).resolve().parent.parent / "api" / "openapi.yaml"
 METHODS = ("get", "put", "post", "patch", "delete")
 # What any path can answer (the document's introduction says so), with the code that goes with it.
-ANYWHERE = {404: "not_found", 405: "method_not_allowed", 408: "timeout", 414: "too_large", 431: "too_large"}
+ANYWHERE = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 408: "timeout", 414: "too_large", 431: "too_large"}
 # Described headers that are sent only when there is something to say.
 OCCASIONAL = {"set-cookie", "idempotency-replayed"}
 

@@ -286,7 +286,7 @@ static int parse_target(struct request *request, struct error *error)
                        : NULL;
     if (!target->path) {
         target->path = "/";
-        return error_set(error, ERROR_INVALID, "malformed_path", "path",
+        return error_set(error, ERROR_INVALID, "bad_request", "path",
             "the path is not percent-encoded UTF-8 text");
     }
     return *query ? http_parse_query(target, request->exchange.arena, query + 1, error) : 0;

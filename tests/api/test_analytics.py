@@ -7,7 +7,6 @@ import sqlite3
 import time
 
 import pytest
-import requests
 
 from support import assert_problem
 
@@ -18,7 +17,7 @@ def dashboard(admin, **query):
     return answer.json()
 
 
-def until(check, timeout=20):
+def until(check, timeout=90):
     deadline = time.monotonic() + timeout
     while True:
         found = check()
@@ -53,12 +52,12 @@ def test_a_day_of_trade_shows_in_the_dashboard(start_store):
     guest = store.client()
     guest.put_in_cart(wine["id"])
     for results in (0, 0, 5):
-        requests.post(
+        store.client().post(
             f"{store.api}/events",
             json={"events": [{"type": "activity.searched", "query": "Retsina", "results": results}]},
             timeout=10,
         )
-    requests.post(
+    store.client().post(
         f"{store.api}/events",
         json={"events": [{"type": "activity.viewed", "wine_id": wine["id"]}]},
         timeout=10,
@@ -133,7 +132,7 @@ def test_each_event_counts_once_through_a_kill(start_store):
     for quantity in (1, 2, 3):
         buy(store, wine, quantity)
     for _ in range(20):
-        requests.post(
+        store.client().post(
             f"{store.api}/events",
             json={"events": [{"type": "activity.viewed", "wine_id": wine["id"]}] * 3},
             timeout=10,
@@ -147,8 +146,10 @@ def test_each_event_counts_once_through_a_kill(start_store):
     assert counts(store)[2] == 0
     store.stop()
     store.start()
-    time.sleep(1)
-    assert counts(store) == ((4, 10), 60, 0)
+    # What the streams still hold is read before a later event is.
+    buy(store, wine, 5)
+    until(lambda: counts(store)[0] == (5, 15))
+    assert counts(store) == ((5, 15), 60, 0)
 
 
 def test_nothing_personal_reaches_stream_and_warehouse(start_store):

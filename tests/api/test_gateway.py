@@ -7,7 +7,6 @@ import re
 import secrets
 
 import pytest
-import requests
 
 from api_contract import SPEC
 from support import CALIFORNIA, assert_problem, eventually
@@ -155,7 +154,7 @@ def test_a_merge_happens_once(store, plenty):
     kept = browser.cookies["winestore_guest"]
     browser.sign_in()
     for _ in range(2):  # the removal of the cookie was lost on the way
-        again = requests.get(
+        again = store.client().get(
             store.api + "/cart", timeout=30,
             headers={"Cookie": f"winestore_guest={kept}; winestore_session={browser.token}"},
         )  # fmt: skip

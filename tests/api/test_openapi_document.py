@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from api_contract import METHODS, SPEC, complaint, deref, resolve
+from api_contract import DOCUMENT, METHODS, SPEC, complaint, deref, resolve
 
 UNSAFE = ("put", "post", "patch", "delete")
 SIGNED_IN = [{"sessionCookie": []}, {"bearer": []}]
@@ -138,6 +138,16 @@ def test_problem_codes_are_known():
     everywhere = {"method_not_allowed", "timeout", "internal"}
     assert named | everywhere == known
     assert all(code in SPEC["info"]["description"] for code in everywhere)
+
+
+def test_the_server_has_no_other_codes():
+    """Codes as the sources write them, in calls that make a problem."""
+    known = set(SPEC["components"]["schemas"]["ProblemCode"]["enum"])
+    sources = DOCUMENT.parent.parent / "src"
+    for file in [*sources.glob("gateway/*.c"), *sources.glob("http/*.c"), *sources.glob("services/*/*.c")]:
+        text = file.read_text(encoding="utf-8")
+        codes = re.findall(r'(?:http_problem|refuse)\([^;"]*?,\s*\d{3},\s*"([a-z_]+)"', text)
+        assert set(codes) <= known, f"{file.name}: {set(codes) - known}"
 
 
 def test_lists_page_by_cursor():

@@ -10,7 +10,7 @@ import xml.etree.ElementTree
 
 import pytest
 
-from support import PROGRAM, assert_problem, eventually  # noqa: F401
+from support import assert_problem, eventually
 
 HOSTILE = "<script>alert(1)</script>\"'&</title></script><!-- \u2028 {{x}}"
 
