@@ -242,8 +242,15 @@ void http_fail(struct exchange *exchange, const struct error *error)
 {
     int status = status_of(error);
     const char *code = error->reason[0] ? error->reason : error_code_name(error->code);
-    if (status == 503)
+    if (status == 503) {
         http_set_header(exchange, "Retry-After", "1");
+        /* An engine's reasons are for the log: the contract has one code for all but this one. */
+        if (strcmp(code, "search_rebuilding") != 0) {
+            log_write(LOG_WARN, "http", exchange->request.trace.trace_id, "%s %s: %s",
+                http_method_name(exchange->request.method), exchange->request.path, error->message);
+            code = "unavailable";
+        }
+    }
     if (status == 500) {
         log_write(LOG_ERROR, "http", exchange->request.trace.trace_id, "%s %s: %s",
             http_method_name(exchange->request.method), exchange->request.path, error->message);
