@@ -193,8 +193,10 @@ static int open_stores(struct opening *opening)
 {
     struct engines *engines = opening->engines;
     bool memory;
-    int rc = choose(opening, "product.store", "sqlite:", NULL, &memory);
-    if (rc == 0)
+    int rc = choose(opening, "product.store", "sqlite:", "memory:", &memory);
+    if (rc == 0 && memory)
+        engines->product = product_store_memory_new();
+    else if (rc == 0)
         rc = product_store_sqlite_open(
             &engines->product, in_data(opening, "product.db"), opening->error);
     if (rc == 0)

@@ -31,7 +31,7 @@ const struct config_key settings_keys[] = {
         "bearer token for /metrics; without one it answers this machine alone"},
     {"log.level", T, "info", "LOG_LEVEL", 0, 0, "debug, info, warn or error"},
     {"log.requests", B, "off", NULL, 0, 0, "a log line for each request"},
-    {"product.store", T, "sqlite:", NULL, 0, 0, "engine of wines and stock: sqlite:"},
+    {"product.store", T, "sqlite:", NULL, 0, 0, "engine of wines and stock: sqlite: or memory:"},
     {"user.store", T, "sqlite:", NULL, 0, 0, "engine of accounts: sqlite: or memory:"},
     {"order.store", T, "sqlite:", NULL, 0, 0, "engine of carts and orders: sqlite: or memory:"},
     {"notification.store", T, "sqlite:", NULL, 0, 0, "engine of sent mail: sqlite: or memory:"},
