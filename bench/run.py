@@ -216,9 +216,13 @@ def drain(store, admin):
     return first, (first - left) / spent if spent > 0.1 else 0
 
 
-def metric(store, name):
+def metric(store, name, labels=""):
     text = requests.get(store.url + "/metrics", timeout=30).text
-    return sum(float(m.group(1)) for m in re.finditer(rf"^{name}(?:{{[^}}]*}})? ([0-9.e+-]+)$", text, re.M))
+    return sum(float(m.group(1)) for m in re.finditer(rf"^{name}{re.escape(labels)} ([0-9.e+-]+)$", text, re.M))
+
+
+def events(store):
+    return metric(store, "stream_consumer_events_total", '{result="read"}')
 
 
 def show(kind, clients, result, nginx=None):
@@ -282,11 +286,16 @@ def main():
             arguments = ("--checkout", "--wines", wine_file, "--tokens", token_file)
         if "checkout" in kinds:
             for count in clients:
+                before, began = events(store), time.monotonic()
                 result = load(pid, port, count, options.seconds, *arguments)
+                during = (events(store) - before) / (time.monotonic() - began)
                 show("checkout", count, result)
-                figures[f"checkout/{count}"] = {"store": result}
+                print(f"                  steps: cart {result['cart_ms']:.2f}, order {result['order_ms']:.2f}, wait {result['wait_ms']:.2f} ms")
                 waiting, rate = drain(store, admin)
-                print(f"                  mail: {waiting} waited after the run, {rate:.0f}/s since; RSS {rss_mb(pid):.1f} MB")
+                total = events(store) - before
+                result |= {"mail_waiting": waiting, "mail_per_second": rate, "events_per_second": during}
+                figures[f"checkout/{count}"] = {"store": result}
+                print(f"                  mail: {waiting} waited after the run, {rate:.0f}/s since; stream: {during:.0f} events/s during it, {total:.0f} in all; RSS {rss_mb(pid):.1f} MB")
         if "open" in kinds:
             result = load(pid, port, 256, options.seconds * 2, *arguments, "--rate", 1000)
             show("open 1000/s", 256, result)

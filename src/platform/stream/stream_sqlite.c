@@ -322,7 +322,8 @@ int stream_sqlite_open(struct stream **out, const char *path, const struct strea
     if (given.shards > STREAM_MAX_SHARDS)
         return error_set(error, ERROR_INVALID, NULL, "shards", "a stream has at most %d shards",
             STREAM_MAX_SHARDS);
-    struct sqlite_options sqlite_options = {.name = "stream-writer", .gather_us = 4000, .migrations = migrations};
+    struct sqlite_options sqlite_options = {
+        .name = "stream-writer", .gather_us = 4000, .migrations = migrations};
     struct sqlite_db *db;
     int rc = sqlite_db_open(&db, path, &sqlite_options, error);
     if (rc < 0)
