@@ -347,11 +347,16 @@ void memory_clear_images(struct product_store *base, const char *wine_id, const 
 {
     struct store_memory *store = memory_of(base);
     struct error error = {0};
-    char mark[ID_SIZE];
+    char mark[ID_SIZE] = "";
     pthread_mutex_lock(&store->lock);
     struct memory_wine *wine = memory_need(store, wine_id, &error);
+    for (size_t i = 0; i < store->upload_count; i++) {
+        const struct product_upload *upload = &store->uploads[i].upload;
+        if (strcmp(upload->wine_id, wine_id) == 0 && strcmp(upload->id, mark) > 0)
+            memcpy(mark, upload->id, ID_SIZE);
+    }
     if (wine)
-        set_images(store, wine, id_new(mark), "[]", trace);
+        set_images(store, wine, mark, "[]", trace);
     memory_commit(store);
     done(ctx, error.code, &error);
 }

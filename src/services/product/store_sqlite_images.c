@@ -99,15 +99,31 @@ void sqlite_finish_upload(struct product_store *store, const struct product_uplo
     sqlite_db_write(store_of(store)->db, &job->base.job);
 }
 
+/* The newest upload of the wine, "" when there is none. A new id in its place would not do: ids of
+ * two threads have no order within a millisecond, and the next upload has to be above it. */
+static int newest_upload(struct sqlite_conn *conn, const struct product_wine *wine,
+    char mark[ID_SIZE], struct error *error)
+{
+    CLEANUP_STATEMENT sqlite3_stmt *row = sqlite_query(
+        conn, error, "SELECT coalesce(max(id), '') FROM upload WHERE wine = ?", "i", wine->row);
+    int rc = row ? sqlite_step(conn, row, error) : ERROR_INTERNAL;
+    if (rc < 0)
+        return rc;
+    strcpy(mark, sqlite_text(row, 0));
+    return 0;
+}
+
 static int clear_run(struct sqlite_conn *conn, struct sqlite_job *base)
 {
     struct upload_job *job = (struct upload_job *)base;
     struct product_wine wine;
     char mark[ID_SIZE];
     int rc = store_find(conn, job->base.id, &wine, &base->error);
+    if (rc == 0)
+        rc = newest_upload(conn, &wine, mark, &base->error);
     return rc < 0 ? rc
-                  : store_set_images(conn, job->base.cache, &wine, id_new(mark), "[]",
-                        &job->base.trace, &base->error);
+                  : store_set_images(
+                        conn, job->base.cache, &wine, mark, "[]", &job->base.trace, &base->error);
 }
 
 void sqlite_clear_images(struct product_store *store, const char *wine_id,
