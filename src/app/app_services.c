@@ -132,6 +132,7 @@ static int open_recommendation(struct app *app, struct error *error)
         .stream = engines->stream,
         .warehouse = engines->warehouse,
         .recommendation = app->upstreams.recommendation,
+        .product = app->upstreams.product,
         .metrics = engines->metrics,
     };
     return stream_consumer_new(&app->consumer, &consumer, error);

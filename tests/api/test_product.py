@@ -199,6 +199,25 @@ def test_ratings_show_a_first_name_and_replace_each_other(store, new_wine):
     assert len(ada.get("/me/export").json()["ratings"]) == 1
 
 
+def test_an_erased_shoppers_notes_are_gone_and_the_stars_stay(store, new_wine):
+    wine = new_wine()
+    path = f"/wines/{wine['id']}/ratings"
+    secret = f"secret{time.monotonic_ns()}"
+    shopper = store.shopper(name="Ada Moreau")
+    assert shopper.post(path, json={"stars": 3, "note": f"{secret} at first"}).status_code == 201
+    assert shopper.post(path, json={"stars": 4, "note": f"{secret} " * 60}).status_code == 201
+    assert shopper.delete("/me", json={"password": shopper.password}).status_code == 204
+    assert wait_until(lambda: get(store, path).json()["items"][0]["note"] is None)
+    page = get(store, path).json()
+    assert [(item["stars"], item["author"]) for item in page["items"]] == [(4, "A shopper")]
+    assert page["mean"] == 4 and page["count"] == 1
+
+    def holding():
+        return [file for file in store.data.rglob("*") if file.is_file() and secret.encode() in file.read_bytes()]
+
+    assert wait_until(lambda: not holding()), holding()
+
+
 # ---- the back office
 
 

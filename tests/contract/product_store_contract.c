@@ -9,6 +9,8 @@
 #include "stream.h"
 #include "timer.h"
 
+#include <sys/stat.h>
+
 struct world {
     char directory[64];
     struct product_store *store;
@@ -632,6 +634,77 @@ static void test_a_shopper_has_one_rating_of_a_wine(void **state)
     assert_int_equal(await(&waiter), ERROR_NOT_FOUND);
 }
 
+static const struct product_rating *only_rating(struct world *world, const char *wine)
+{
+    struct waiter waiter = WAITER;
+    product_store_ratings(world->store, world->arena, wine, NULL, NULL, 5, on_ratings, &waiter);
+    assert_int_equal(await(&waiter), 0);
+    assert_int_equal(waiter.count, 1);
+    return &waiter.ratings[0];
+}
+
+static bool files_hold(struct world *world, const char *text)
+{
+    static const char *const names[] = {"product.db", "product.db-wal"};
+    bool found = false;
+    for (size_t i = 0; i < 2; i++) {
+        const char *path = arena_printf(world->arena, "%s/%s", world->directory, names[i]);
+        FILE *file = fopen(path, "rb");
+        if (!file)
+            continue;
+        struct stat status;
+        assert_int_equal(fstat(fileno(file), &status), 0);
+        size_t size = (size_t)status.st_size;
+        char *bytes = arena_alloc(world->arena, size + 1);
+        assert_int_equal(fread(bytes, 1, size, file), size);
+        found = found || memmem(bytes, size, text, strlen(text));
+        fclose(file);
+    }
+    return found;
+}
+
+static int forget(struct world *world, const char *user)
+{
+    struct waiter waiter = WAITER;
+    product_store_forget(world->store, user, on_done, &waiter);
+    return await(&waiter);
+}
+
+static void test_of_a_forgotten_user_the_stars_stay(void **state)
+{
+    struct world *world = *state;
+    struct waiter waiter = WAITER;
+    const char *a = add(world, "a", "alpha", 900, 5);
+    const char *b = add(world, "b", "beta", 900, 5);
+    /* Long enough for pages of their own. */
+    char *note = arena_printf(world->arena, "%01999d", 7);
+    memcpy(note, "cellarbird", 10);
+    memcpy(note + 1900, "cellarbird", 10);
+    rate(world, a, ADA, 4, note, &waiter);
+    rate(world, a, ADA, 6, "cellarbird, now shorter", &waiter);
+    rate(world, b, BOB, 8, "from Bob", &waiter);
+    assert_int_equal(forget(world, ADA), 0);
+    assert_int_equal(forget(world, ADA), 0);
+    assert_int_equal(forget(world, NOBODY), 0);
+    assert_false(files_hold(world, "cellarbird"));
+
+    const struct product_rating *left = only_rating(world, a);
+    assert_null(left->note);
+    assert_int_equal(left->halves, 6);
+    assert_string_not_equal(left->user_id, ADA);
+    assert_true(id_valid(left->user_id));
+    assert_string_equal(only_rating(world, b)->note, "from Bob");
+    product_store_ratings(world->store, world->arena, NULL, ADA, NULL, 5, on_ratings, &waiter);
+    await(&waiter);
+    assert_int_equal(waiter.count, 0);
+    assert_non_null(
+        strstr(get(world, a, PRODUCT_PUBLIC)->json, "\"rating\":{\"mean\":3,\"count\":1}"));
+
+    assert_int_equal(rate(world, b, ADA, 2, "cellarbird", &waiter), ERROR_UNAUTHORIZED);
+    assert_int_equal(rate(world, b, BOB, 9, NULL, &waiter), 0);
+    assert_false(files_hold(world, "cellarbird"));
+}
+
 /* ---- pictures ---- */
 
 static int finish_upload(struct world *world, const char *wine, const char *id,
@@ -689,6 +762,15 @@ static void test_the_latest_pictures_are_shown(void **state)
     assert_non_null(strstr(get(world, a, PRODUCT_PUBLIC)->json, "\"images\":[]"));
     assert_int_equal(finish_upload(world, a, third, PRODUCT_UPLOAD_DONE, IMAGE(3)), 0);
     assert_non_null(strstr(get(world, a, PRODUCT_PUBLIC)->json, "\"images\":[]"));
+
+    /* What comes after is shown, even within the same millisecond. */
+    for (int i = 0; i < 20; i++) {
+        product_store_clear_images(world->store, a, &trace, on_done, &waiter);
+        assert_int_equal(await(&waiter), 0);
+        add_upload(world, a, third);
+        finish_upload(world, a, third, PRODUCT_UPLOAD_DONE, IMAGE(5));
+        assert_non_null(strstr(get(world, a, PRODUCT_PUBLIC)->json, IMAGE(5)));
+    }
 
     /* A change of the text keeps the pictures. */
     add_upload(world, a, third);
@@ -889,6 +971,7 @@ int main(void)
         TEST(test_stock_is_never_sold_twice),
         TEST(test_what_was_acknowledged_is_read),
         TEST(test_a_shopper_has_one_rating_of_a_wine),
+        TEST(test_of_a_forgotten_user_the_stars_stay),
         TEST(test_the_latest_pictures_are_shown),
         TEST(test_imports_go_by_sku),
         TEST(test_every_change_is_told),

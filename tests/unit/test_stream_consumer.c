@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "cloudevent.h"
 #include "decode.h"
+#include "id.h"
 #include "json.h"
 #include "recent.h"
 #include "sqlite_db.h"
@@ -13,6 +14,7 @@
 #include "upstream.h"
 #include "warehouse.h"
 
+#include <limits.h>
 #include <stdatomic.h>
 
 /* ---- a recommendation service that counts, or fails as often as it is told ---- */
@@ -44,11 +46,36 @@ static void take_events(void *ctx, struct exchange *exchange)
 static const struct route routes[] = {
     {HTTP_POST, "/internal/recommendation/events", take_events}, {0}};
 
+/* ---- a product service that is told of erasures, or fails as often as it is told ---- */
+
+struct product {
+    atomic_int told, failures;
+    char user[ID_SIZE];
+    struct router *router;
+    struct upstream *upstream;
+};
+
+static void erase_user(void *ctx, struct exchange *exchange)
+{
+    struct product *product = ctx;
+    if (atomic_fetch_sub(&product->failures, 1) > 0) {
+        http_problem(exchange, 503, "unavailable", NULL, "not now");
+        return;
+    }
+    snprintf(product->user, sizeof(product->user), "%s", exchange->request.params[0]);
+    product->told++;
+    http_reply_empty(exchange, 204);
+}
+
+static const struct route product_routes[] = {
+    {HTTP_POST, "/internal/users/{id}/erased", erase_user}, {0}};
+
 struct fixture {
     char directory[64];
     struct stream *stream;
     struct warehouse *warehouse;
     struct model model;
+    struct product product;
     struct stream_consumer *consumer;
     struct arena *arena;
 };
@@ -59,6 +86,7 @@ static void start(struct fixture *f)
     struct stream_consumer_options options = {.stream = f->stream,
         .warehouse = f->warehouse,
         .recommendation = f->model.upstream,
+        .product = f->product.upstream,
         .linger_ms = -1};
     assert_int_equal(stream_consumer_new(&f->consumer, &options, &error), 0);
     assert_int_equal(stream_consumer_start(f->consumer, &error), 0);
@@ -83,6 +111,9 @@ static int setup(void **state)
     f->model.router = router_new(routes, &f->model);
     f->model.upstream = upstream_local("recommendation");
     upstream_set_router(f->model.upstream, f->model.router);
+    f->product.router = router_new(product_routes, &f->product);
+    f->product.upstream = upstream_local("product");
+    upstream_set_router(f->product.upstream, f->product.router);
     f->arena = arena_new();
     *state = f;
     return 0;
@@ -97,6 +128,8 @@ static int teardown(void **state)
     warehouse_close(f->warehouse);
     upstream_free(f->model.upstream);
     router_free(f->model.router);
+    upstream_free(f->product.upstream);
+    router_free(f->product.router);
     arena_free(f->arena);
     engine_directory_remove(f->directory);
     test_free(f);
@@ -268,6 +301,38 @@ static void a_model_that_is_away_is_tried_again(void **state)
     assert_int_equal(f->model.events, 1);
 }
 
+#define ERASED "01J8ZQ4T8M3V5X7Y9A1B2C3D4A"
+
+static void an_erasure_is_told_until_it_is_heard(void **state)
+{
+    struct fixture *f = *state;
+    f->product.failures = 2;
+    start(f);
+    put(f, "E1", "user.erased", ERASED, 2, "{}");
+    put(f, "E2", "user.erased", "no id", 2, "{}");
+    struct stream_consumer_stats stats = await(f, 2);
+    assert_int_equal(stats.retries, 2);
+    assert_int_equal(f->product.told, 1);
+    assert_string_equal(f->product.user, ERASED);
+}
+
+static void an_erasure_that_was_not_heard_is_told_after_a_restart(void **state)
+{
+    struct fixture *f = *state;
+    f->product.failures = INT_MAX;
+    start(f);
+    put(f, "E1", "activity.viewed", NULL, 0, "{\"wine_id\":\"W1\"}");
+    put(f, "E2", "user.erased", ERASED, 2, "{}");
+    usleep(100000);
+    stop(f);
+    assert_int_equal(f->product.told, 0);
+    f->product.failures = 0;
+    start(f);
+    await(f, 1);
+    assert_int_equal(f->product.told, 1);
+    assert_int_equal(report(f).viewers, 1);
+}
+
 #define MANY 20000
 
 static void many_events_come_through_whole(void **state)
@@ -359,6 +424,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             broken_events_are_buried_and_the_stream_goes_on, setup, teardown),
         cmocka_unit_test_setup_teardown(a_model_that_is_away_is_tried_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_erasure_is_told_until_it_is_heard, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            an_erasure_that_was_not_heard_is_told_after_a_restart, setup, teardown),
         cmocka_unit_test_setup_teardown(many_events_come_through_whole, setup, teardown),
         cmocka_unit_test(the_window_forgets_the_oldest),
         cmocka_unit_test_setup_teardown(events_become_facts, setup, teardown),

@@ -24,6 +24,7 @@ const struct route product_routes[] = {
     {HTTP_GET, "/internal/wines", route_internal_wines},
     {HTTP_GET, "/internal/wines/all", route_internal_all},
     {HTTP_POST, "/internal/wines/{id}/images", route_images_made},
+    {HTTP_POST, "/internal/users/{id}/erased", route_user_erased},
     {HTTP_PUT, "/internal/stock/reservations/{order_id}", route_reserve},
     {HTTP_DELETE, "/internal/stock/reservations/{order_id}", route_release},
     {HTTP_POST, "/internal/stock/reservations/{order_id}/shipped", route_shipped},

@@ -243,6 +243,25 @@ void route_returned(void *ctx, struct exchange *exchange)
     settle(ctx, exchange, PRODUCT_RETURN);
 }
 
+/* ---- erasure ---- */
+
+static void forgot(void *ctx, int rc, const struct error *error)
+{
+    struct exchange *exchange = ctx;
+    if (rc < 0)
+        http_fail(exchange, error);
+    else
+        http_reply_empty(exchange, 204);
+}
+
+void route_user_erased(void *ctx, struct exchange *exchange)
+{
+    struct product_service *service = ctx;
+    const char *id = route_id(exchange);
+    if (id)
+        product_store_forget(service->store, id, forgot, exchange);
+}
+
 /* ---- readiness ---- */
 
 void route_ready(void *ctx, struct exchange *exchange)

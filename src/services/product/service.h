@@ -65,6 +65,7 @@ void route_release(void *ctx, struct exchange *exchange);
 void route_shipped(void *ctx, struct exchange *exchange);
 void route_returned(void *ctx, struct exchange *exchange);
 void route_images_made(void *ctx, struct exchange *exchange);
+void route_user_erased(void *ctx, struct exchange *exchange);
 void route_export_user(void *ctx, struct exchange *exchange);
 void route_ready(void *ctx, struct exchange *exchange);
 

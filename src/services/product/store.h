@@ -201,6 +201,8 @@ struct product_store_ops {
         const struct trace *trace, product_rated_fn *done, void *ctx);
     void (*ratings)(struct product_store *store, struct arena *arena, const char *wine_id,
         const char *user_id, const char *before, size_t limit, product_ratings_fn *done, void *ctx);
+    void (*forget)(
+        struct product_store *store, const char *user_id, product_done_fn *done, void *ctx);
     void (*add_upload)(struct product_store *store, const struct product_upload *upload,
         const char *blob, product_done_fn *done, void *ctx);
     void (*finish_upload)(struct product_store *store, const struct product_upload *upload,
@@ -307,7 +309,7 @@ static inline void product_store_change_stock(struct product_store *store,
 }
 
 /* Gives or replaces the user's rating of the wine; copies. The wine comes back with its new
- * summary, without JSON. Event rating.given. */
+ * summary, without JSON. Event rating.given. ERROR_UNAUTHORIZED: the user was forgotten. */
 static inline void product_store_rate(struct product_store *store,
     const struct product_rating *rating, const struct trace *trace, product_rated_fn *done,
     void *ctx)
@@ -322,6 +324,15 @@ static inline void product_store_ratings(struct product_store *store, struct are
     product_ratings_fn *done, void *ctx)
 {
     store->ops->ratings(store, arena, wine_id, user_id, before, limit, done, ctx);
+}
+
+/* Forgets a user for good; copies. The stars stay, as those of a pseudonym made for it; the notes
+ * are gone, from the file too. Ratings that the user still sends are refused with
+ * ERROR_UNAUTHORIZED. Again: no further effect. */
+static inline void product_store_forget(
+    struct product_store *store, const char *user_id, product_done_fn *done, void *ctx)
+{
+    store->ops->forget(store, user_id, done, ctx);
 }
 
 /* Notes an upload and sends it to the queue "images"; copies. */

@@ -324,6 +324,7 @@ static void memory_close(struct product_store *base)
     free(store->wines);
     free(store->groups);
     free(store->ratings);
+    free(store->forgotten);
     free(store->uploads);
     free(store->reservations);
     free(store->applied);
@@ -347,6 +348,7 @@ static const struct product_store_ops memory_ops = {
     .change_stock = memory_change_stock,
     .rate = memory_rate,
     .ratings = memory_ratings,
+    .forget = memory_forget,
     .add_upload = memory_add_upload,
     .finish_upload = memory_finish_upload,
     .clear_images = memory_clear_images,

@@ -50,6 +50,8 @@ struct store_memory {
     size_t group_count;
     struct memory_rating *ratings; /* in the order of ids */
     size_t rating_count;
+    char (*forgotten)[ID_SIZE]; /* users whose ratings are not taken any more */
+    size_t forgotten_count;
     struct memory_upload *uploads;
     size_t upload_count;
     struct memory_reservation *reservations;
@@ -112,6 +114,8 @@ void memory_change_stock(struct product_store *store, const struct product_line 
     size_t count, const struct product_change *change, product_lines_fn *done, void *ctx);
 void memory_rate(struct product_store *store, const struct product_rating *rating,
     const struct trace *trace, product_rated_fn *done, void *ctx);
+void memory_forget(
+    struct product_store *store, const char *user_id, product_done_fn *done, void *ctx);
 void memory_ratings(struct product_store *store, struct arena *arena, const char *wine_id,
     const char *user_id, const char *before, size_t limit, product_ratings_fn *done, void *ctx);
 

@@ -233,6 +233,15 @@ static int64_t replace_rating(struct store_memory *store, const struct product_r
     return 0;
 }
 
+static bool is_forgotten(const struct store_memory *store, const char *user_id)
+{
+    for (size_t i = 0; i < store->forgotten_count; i++) {
+        if (strcmp(store->forgotten[i], user_id) == 0)
+            return true;
+    }
+    return false;
+}
+
 void memory_rate(struct product_store *base, const struct product_rating *rating,
     const struct trace *trace, product_rated_fn *done, void *ctx)
 {
@@ -243,6 +252,8 @@ void memory_rate(struct product_store *base, const struct product_rating *rating
     struct memory_wine *wine = memory_need(store, rating->wine_id, &error);
     if (wine && wine->wine.withdrawn)
         error_set(&error, ERROR_CONFLICT, "withdrawn", NULL, "this wine is no longer sold");
+    else if (wine && is_forgotten(store, rating->user_id))
+        error_set(&error, ERROR_UNAUTHORIZED, "unauthenticated", NULL, "this account was erased");
     if (error.code == 0) {
         int64_t previous = replace_rating(store, rating);
         wine->wine.halves += rating->halves - previous;
@@ -256,6 +267,30 @@ void memory_rate(struct product_store *base, const struct product_rating *rating
     }
     memory_commit(store);
     done(ctx, error.code, &error, &result);
+}
+
+void memory_forget(
+    struct product_store *base, const char *user_id, product_done_fn *done, void *ctx)
+{
+    struct store_memory *store = memory_of(base);
+    const struct error error = {0};
+    char pseudonym[ID_SIZE];
+    pthread_mutex_lock(&store->lock);
+    if (!is_forgotten(store, user_id)) {
+        store->forgotten = memory_grow(store->forgotten, store->forgotten_count, ID_SIZE);
+        memcpy(store->forgotten[store->forgotten_count++], user_id, ID_SIZE);
+    }
+    id_new(pseudonym);
+    for (size_t i = 0; i < store->rating_count; i++) {
+        struct memory_rating *slot = &store->ratings[i];
+        if (strcmp(slot->rating.user_id, user_id) != 0)
+            continue;
+        memcpy(slot->rating.user_id, pseudonym, ID_SIZE);
+        free(slot->note);
+        slot->note = NULL;
+    }
+    pthread_mutex_unlock(&store->lock);
+    done(ctx, 0, &error);
 }
 
 static int newest_first(const void *a, const void *b)

@@ -38,6 +38,8 @@ static const char *const migrations[] = {
     "CREATE INDEX upload_of_wine ON upload(wine, id);"
     "CREATE TABLE search_pending(seq INTEGER PRIMARY KEY AUTOINCREMENT,"
     " wine INTEGER NOT NULL REFERENCES wine) STRICT;",
+    /* Users whose ratings are not taken any more. */
+    "CREATE TABLE forgotten(user_id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;",
     NULL,
 };
 
@@ -478,6 +480,7 @@ static const struct product_store_ops sqlite_ops = {
     .change_stock = sqlite_change_stock,
     .rate = sqlite_rate,
     .ratings = sqlite_ratings,
+    .forget = sqlite_forget,
     .add_upload = sqlite_add_upload,
     .finish_upload = sqlite_finish_upload,
     .clear_images = sqlite_clear_images,
@@ -491,7 +494,8 @@ static const struct product_store_ops sqlite_ops = {
 
 int product_store_sqlite_open(struct product_store **out, const char *path, struct error *error)
 {
-    struct sqlite_options options = {.name = "product", .migrations = migrations};
+    struct sqlite_options options = {
+        .name = "product", .migrations = migrations, .overwrite = true};
     struct sqlite_db *db;
     int rc = sqlite_db_open(&db, path, &options, error);
     if (rc < 0)

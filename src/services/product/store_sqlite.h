@@ -77,6 +77,8 @@ void sqlite_rate(struct product_store *store, const struct product_rating *ratin
     const struct trace *trace, product_rated_fn *done, void *ctx);
 void sqlite_ratings(struct product_store *store, struct arena *arena, const char *wine_id,
     const char *user_id, const char *before, size_t limit, product_ratings_fn *done, void *ctx);
+void sqlite_forget(
+    struct product_store *store, const char *user_id, product_done_fn *done, void *ctx);
 
 /* store_sqlite_images.c */
 void sqlite_add_upload(struct product_store *store, const struct product_upload *upload,

@@ -42,6 +42,17 @@ static int put_rating(struct sqlite_conn *conn, struct rate_job *job, int64_t pr
     return rc;
 }
 
+/* A rating may still be on its way when its author is forgotten. */
+static int check_remembered(struct sqlite_conn *conn, const char *user_id, struct error *error)
+{
+    CLEANUP_STATEMENT sqlite3_stmt *row =
+        sqlite_query(conn, error, "SELECT 1 FROM forgotten WHERE user_id = ?", "t", user_id);
+    int rc = row ? sqlite_step(conn, row, error) : ERROR_INTERNAL;
+    return rc > 0 ? error_set(error, ERROR_UNAUTHORIZED, "unauthenticated", NULL,
+                        "this account was erased")
+                  : rc;
+}
+
 static int rate_run(struct sqlite_conn *conn, struct sqlite_job *base)
 {
     struct rate_job *job = (struct rate_job *)base;
@@ -51,6 +62,8 @@ static int rate_run(struct sqlite_conn *conn, struct sqlite_job *base)
     if (rc == 0 && job->wine.withdrawn)
         return error_set(
             &base->error, ERROR_CONFLICT, "withdrawn", NULL, "this wine is no longer sold");
+    if (rc == 0)
+        rc = check_remembered(conn, job->rating.user_id, &base->error);
     if (rc == 0)
         rc = drop_previous(conn, job, &previous);
     if (rc == 0)
@@ -81,6 +94,33 @@ void sqlite_rate(struct product_store *store, const struct product_rating *ratin
     job->rating = *rating;
     job->rating.note = arena_strdup(job->base.arena, rating->note);
     sqlite_db_write(store_of(store)->db, &job->base.job);
+}
+
+/* ---- forgetting ---- */
+
+static int forget_run(struct sqlite_conn *conn, struct sqlite_job *base)
+{
+    const char *user_id = ((struct store_job *)base)->id;
+    char pseudonym[ID_SIZE];
+    int rc = sqlite_exec(
+        conn, &base->error, "INSERT OR IGNORE INTO forgotten(user_id) VALUES(?)", "t", user_id);
+    return rc < 0 ? rc
+                  : sqlite_exec(conn, &base->error,
+                        "UPDATE rating SET user_id = ?, note = NULL WHERE user_id = ?", "tt",
+                        id_new(pseudonym), user_id);
+}
+
+void sqlite_forget(
+    struct product_store *store, const char *user_id, product_done_fn *done, void *ctx)
+{
+    struct store_job *job = store_job_new(store, sizeof(*job), NULL);
+    job->job.run = forget_run;
+    job->job.done = store_job_done;
+    job->job.scrub = true;
+    job->done = done;
+    job->ctx = ctx;
+    memcpy(job->id, user_id, ID_SIZE);
+    sqlite_db_write(store_of(store)->db, &job->job);
 }
 
 /* ---- reading ---- */

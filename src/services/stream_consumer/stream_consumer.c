@@ -5,6 +5,7 @@
 #include "buffer.h"
 #include "clock.h"
 #include "decode.h"
+#include "id.h"
 #include "log.h"
 #include "metrics.h"
 #include "recent.h"
@@ -44,6 +45,7 @@ struct batch {
     struct buffer lesson; /* for the model: {"events":[...]} */
     int lessons;
     bool loading, loaded; /* under the consumer's lock */
+    bool untold;          /* stopped before an erasure was told: must not be loaded */
     int rc;
 };
 
@@ -158,6 +160,34 @@ static void send_lesson(struct stream_consumer *consumer, struct batch *batch)
     finish_lesson(batch);
 }
 
+/* ---- erasures ---- */
+
+/* Until it is answered: passed by it would be lost. A refusal would be the same the next time. */
+static void tell_erased(struct stream_consumer *consumer, struct batch *batch, const char *user_id)
+{
+    char path[64 + ID_SIZE];
+    int64_t wait = FIRST_PAUSE_MS;
+    snprintf(path, sizeof(path), "/internal/users/%s/erased", user_id);
+    struct upstream_call call = {.method = HTTP_POST, .path = path};
+    while (true) {
+        struct arena *arena = arena_new();
+        int status = upstream_call_wait(consumer->options.product, &call, arena, NULL);
+        arena_free(arena);
+        if (status >= 300 && status < 500)
+            log_write(LOG_ERROR, COMPONENT, NULL,
+                "the product service answered %d to an erasure: it was not carried out", status);
+        if (status < 500)
+            return;
+        if (is_stopping(consumer)) {
+            batch->untold = true;
+            return;
+        }
+        count(&consumer->retries, 1);
+        pause_for(consumer, wait, false);
+        wait = wait * 3 < LONGEST_PAUSE_MS ? wait * 3 : LONGEST_PAUSE_MS;
+    }
+}
+
 /* ---- reading ---- */
 
 /* What came, as text that any engine can keep. */
@@ -220,6 +250,9 @@ static void take(struct stream_consumer *consumer, struct batch *batch, int shar
             event.fact.at_ms = record->at_ms;
         batch->facts[batch->load.fact_count++] = event.fact;
     }
+    if (event.has_fact && event.fact.kind == WAREHOUSE_FORGET && consumer->options.product &&
+        id_valid(event.subject))
+        tell_erased(consumer, batch, event.subject);
     if (event.teaches && consumer->options.recommendation) {
         teach(batch, record);
         if (batch->lessons == MODEL_BATCH || batch->lesson.length >= MODEL_BYTES)
@@ -233,6 +266,7 @@ static int read_batch(struct stream_consumer *consumer, struct batch *batch, boo
     struct stream *stream = consumer->options.stream;
     int shards = stream_shards(stream), each = BATCH / shards, total = 0;
     arena_clear(batch->arena);
+    batch->untold = false;
     batch->load = (struct warehouse_batch){.facts = batch->facts,
         .event_ids = batch->event_ids,
         .letters = batch->letters,
@@ -320,7 +354,7 @@ static void run_until_empty(struct stream_consumer *consumer, int *turn)
         struct batch *other = &consumer->batches[1 - *turn];
         int got = read_batch(consumer, batch, &more);
         send_lesson(consumer, batch);
-        if (!await_load(consumer, other))
+        if (!await_load(consumer, other) || batch->untold)
             return;
         if (!got)
             continue;

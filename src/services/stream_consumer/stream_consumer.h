@@ -8,6 +8,9 @@
  * - The model gets each event at least once and before the warehouse has it. A model that does not
  *   answer is tried again for a while and then passed by: it learns from the warehouse at its
  * start.
+ * - The product service is told of each `user.erased` before the warehouse has it. An erasure is
+ *   never passed by: the stream waits until the service answers, and a stop before that leaves the
+ *   event to the next start.
  * - An event of an unknown type is skipped. One that cannot be read becomes a dead letter in the
  *   warehouse; the stream goes on.
  *
@@ -30,8 +33,9 @@ struct stream_consumer_options {
     struct stream *stream; /* all are borrowed and outlive the consumer */
     struct warehouse *warehouse;
     struct upstream *recommendation;
-    struct metrics *metrics; /* may be NULL */
-    int linger_ms;           /* after a wake, how long to gather; 0: 50, negative: not at all */
+    struct upstream *product; /* told of erasures; NULL: nobody is */
+    struct metrics *metrics;  /* may be NULL */
+    int linger_ms;            /* after a wake, how long to gather; 0: 50, negative: not at all */
 };
 
 struct stream_consumer_stats {
@@ -41,7 +45,7 @@ struct stream_consumer_stats {
     int64_t skipped;    /* of types that mean nothing here */
     int64_t broken;     /* dead letters */
     int64_t passed_by;  /* events that the model did not take */
-    int64_t retries;    /* of loads and of calls to the model */
+    int64_t retries;    /* of loads and of calls to services */
     int64_t lag_ms;     /* age of the newest event read, while there is more to read; else 0 */
 };
 
