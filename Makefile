@@ -53,7 +53,7 @@ tests-built: build
 	@ninja -C $(BUILD) --quiet
 
 test-c: tests-built
-	meson test -C $(BUILD) --print-errorlogs --no-rebuild
+	meson test -C $(BUILD) --print-errorlogs --no-rebuild --timeout-multiplier 6
 
 test-api: tests-built
 	$(PYTEST) tests/api tests/fault
@@ -69,13 +69,13 @@ asan: test-packages
 	@test -f build-asan/build.ninja || meson setup build-asan -Dbuildtype=debugoptimized \
 		-Db_sanitize=address,undefined -Db_lundef=false > /dev/null
 	@ninja -C build-asan --quiet
-	meson test -C build-asan --print-errorlogs --no-rebuild
+	meson test -C build-asan --print-errorlogs --no-rebuild --timeout-multiplier 6
 
 tsan: test-packages
 	@test -f build-tsan/build.ninja || meson setup build-tsan -Dbuildtype=debugoptimized \
 		-Db_sanitize=thread -Db_lundef=false > /dev/null
 	@ninja -C build-tsan --quiet
-	meson test -C build-tsan --print-errorlogs --no-rebuild
+	meson test -C build-tsan --print-errorlogs --no-rebuild --timeout-multiplier 6
 
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')

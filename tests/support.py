@@ -35,7 +35,8 @@ CALIFORNIA = {
 class Store:
     """A running store. `url` is its address, `data` its directory, `output` what it printed."""
 
-    def __init__(self, data=None, demo=True, environment=None, settings=()):
+    def __init__(self, data=None, demo=True, environment=None, settings=(), client_settings=None):
+        self.client_settings = client_settings or {}
         self.data = pathlib.Path(data or tempfile.mkdtemp(prefix="winestore-test-"))
         self.owned = data is None
         self.demo = demo
@@ -170,6 +171,8 @@ class Client(requests.Session):
         super().__init__()
         self.store = store
         self.held = True
+        for name, value in store.client_settings.items():
+            setattr(self, name, value)
 
     def request(self, method, url, **keywords):
         keywords.setdefault("timeout", 40)

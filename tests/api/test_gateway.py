@@ -5,11 +5,12 @@ import http.cookies
 import json
 import re
 import secrets
+import subprocess
 
 import pytest
 
 from api_contract import SPEC
-from support import CALIFORNIA, assert_problem, eventually
+from support import CALIFORNIA, assert_problem, eventually, run_program
 
 STRICT = ("HttpOnly", "SameSite=Lax", "Path=/")
 
@@ -404,3 +405,39 @@ def test_a_cookie_parser_agrees(store):
     line = cookies_of(store.shopper().sign_in())["winestore_session"]
     parsed = http.cookies.SimpleCookie(line)["winestore_session"]
     assert parsed["httponly"] and parsed["samesite"] == "Lax" and parsed["path"] == "/"
+
+
+# ---------------------------------------------------------------- https
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    place = tmp_path_factory.mktemp("tls")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+         "-keyout", place / "key.pem", "-out", place / "certificate.pem"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return place
+
+
+def test_https(start_store, certificate):
+    settings = (f"http.certificate={certificate}/certificate.pem", f"http.key={certificate}/key.pem")
+    # The environment may name authorities of its own.
+    client_settings = {"verify": str(certificate / "certificate.pem"), "trust_env": False}
+    store = start_store(settings=settings, client_settings=client_settings)
+    assert store.url.startswith("https://")
+    shopper = store.shopper()
+    assert "Secure" in cookies_of(shopper.sign_in())["winestore_session"]
+    shopper.put_in_cart(store.wine_in_stock()["id"])
+    assert shopper.settled(shopper.order().json()["id"])["status"] == "confirmed"
+
+
+def test_half_a_certificate(certificate, tmp_path):
+    for half in (f"http.certificate={certificate}/certificate.pem", f"http.key={certificate}/key.pem"):
+        done = run_program("serve", "--data", tmp_path / "data", "--set", half, environment={"PORT": "0"})
+        assert done.returncode == 1 and "http.certificate and http.key" in done.stderr
+    wrong = ("--set", f"http.certificate={certificate}/key.pem", "--set", f"http.key={certificate}/none.pem")
+    done = run_program("serve", "--data", tmp_path / "data", *wrong, environment={"PORT": "0"})
+    assert done.returncode == 1 and "none.pem" in done.stderr, done.stderr
