@@ -108,7 +108,7 @@ def test_a_purchase(store, shopper, wine):
 
 def test_orders_are_counted(store, shopper, wine):
     shopper.settled(bought(shopper, wine)["id"])
-    text = requests.get(store.url + "/metrics", timeout=30).text
+    text = store.client().get(store.url + "/metrics", timeout=30).text
     for metric in ('orders_total{status="confirmed"}', 'order_messages_total{result="confirmed"}'):
         assert float(text.split(f"winestore_{metric} ")[1].split()[0]) >= 1
     assert "winestore_order_decision_seconds_bucket" in text
