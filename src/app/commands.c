@@ -6,6 +6,7 @@
 #include "text.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -155,8 +156,11 @@ int app_command(void *ctx, const char *command, const json_t *options, int fd, c
     };
     struct emitter emitter = {emit, emit_ctx};
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-        if (text_equal(commands[i].name, command))
-            return commands[i].run(ctx, options, fd, &emitter, result, error);
+        if (text_equal(commands[i].name, command)) {
+            int rc = commands[i].run(ctx, options, fd, &emitter, result, error);
+            malloc_trim(0); /* a whole catalogue may have gone through */
+            return rc;
+        }
     }
     return error_set(error, ERROR_INVALID, NULL, "command",
         "the running store does not know the command \"%.40s\"; is it an older version?", command);
