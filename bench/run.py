@@ -30,7 +30,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
 import requests  # noqa: E402
-from support import XWINES, Store, run_program  # noqa: E402
+from support import Store, run_program, x_wines  # noqa: E402
 
 LOAD = ROOT / "build" / "bench" / "load"
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -104,30 +104,10 @@ class Nginx:
         self.process.wait()
 
 
-def generated_catalogue(path):
-    """Where X-Wines is absent: as many wines with as many words."""
-    rows = ["sku,name,winery,type,country,region,grapes,vintage,abv,price,stock"]
-    chance = random.Random(7)
-    syllables = "mon ra vel tis cla ro bel ga len du mar ti ne sol ve ra".split()
-    word = lambda: "".join(chance.choice(syllables) for _ in range(3)).capitalize()  # noqa: E731
-    regions = [(word(), word()) for _ in range(60)]
-    for i in range(1007):
-        country, region = chance.choice(regions)
-        rows.append(
-            f"gen-{i},{word()} {word()},{word()},{chance.choice(['Red', 'White', 'Sparkling'])},{country},{region},"
-            f"{word()},{chance.randint(2005, 2024)},{chance.randint(110, 150) / 10},{chance.randint(600, 9000) / 100},1000000"
-        )
-    path.write_text("\n".join(rows) + "\n")
-
-
 def start_store(folder):
     store = Store(data=folder / "data", demo=False)
-    catalogue = XWINES / "wines.csv"
-    if not catalogue.exists():
-        catalogue = folder / "generated.csv"
-        generated_catalogue(catalogue)
     # X-Wines has a few spirits beyond what a wine's strength may be: --keep-good leaves them out.
-    done = store.command("import", catalogue, "--stock", "10000000", "--keep-good")
+    done = store.command("import", x_wines() / "wines.csv", "--stock", "10000000", "--keep-good")
     print(done.stdout.strip().splitlines()[-1] if done.stdout else done.stderr)
     return store
 

@@ -1,6 +1,8 @@
 """A real store for the tests: the built program, a fresh data directory, a free port."""
 
+import atexit
 import contextlib
+import functools
 import json
 import os
 import pathlib
@@ -16,10 +18,10 @@ import time
 import requests
 
 import api_contract
+import xwines_generated
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PROGRAM = pathlib.Path(os.environ.get("WINESTORE", ROOT / "build" / "src" / "winestore"))
-XWINES = pathlib.Path(os.environ.get("XWINES", ROOT / ".." / "shared" / "x-wines"))
 ADMIN = {"email": "admin@winestore.example", "password": "correct horse battery"}
 CALIFORNIA = {
     "name": "Ada Moreau",
@@ -30,6 +32,20 @@ CALIFORNIA = {
     "postal_code": "94111",
     "country": "US",
 }
+
+
+@functools.cache
+def x_wines_generated():
+    """The folder of a data set with the columns of X-Wines, made here."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="winestore-test-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return xwines_generated.generate(folder)
+
+
+def x_wines():
+    """The folder of X-Wines: where XWINES says, or beside the repository; else of the like of it."""
+    folder = pathlib.Path(os.environ.get("XWINES", ROOT / ".." / "shared" / "x-wines"))
+    return folder if (folder / "wines.csv").exists() else x_wines_generated()
 
 
 class Store:

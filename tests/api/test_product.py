@@ -8,7 +8,7 @@ import time
 import zlib
 
 import pytest
-from support import ROOT, XWINES, assert_problem, run_program
+from support import ROOT, assert_problem, run_program, x_wines, x_wines_generated
 
 UNKNOWN = "01J9ZQ4T8M3V5X7Y9A1B2C3D4E"
 
@@ -364,16 +364,17 @@ def test_bad_rows_are_reported_and_keep_the_file_out(start_store, tmp_path):
     assert store.command("import", tmp_path / "nowhere.csv").returncode != 0
 
 
-@pytest.mark.skipif(not (XWINES / "wines.csv").exists(), reason="X-Wines is not here")
-def test_x_wines_loads_by_its_header(start_store):
+@pytest.mark.parametrize("find", [x_wines, x_wines_generated])
+def test_x_wines_loads_by_its_header(start_store, find):
+    wines = find() / "wines.csv"
     store = start_store(demo=False)
-    loaded = store.command("import", XWINES / "wines.csv", "--stock", "24", "--price-min", "7", "--price-max", "70")
+    loaded = store.command("import", wines, "--stock", "24", "--price-min", "7", "--price-max", "70")
     assert loaded.returncode == 0, loaded.stderr
     assert "1007 new" in loaded.stdout
     page = get(store, "/wines", params={"sort": "price"}).json()
     assert page["total"] == 1007
     assert page["facets"]["price"]["min"] >= 700 and page["facets"]["price"]["max"] <= 7000
-    again = store.command("import", XWINES / "wines.csv", "--stock", "24", "--price-min", "7", "--price-max", "70")
+    again = store.command("import", wines, "--stock", "24", "--price-min", "7", "--price-max", "70")
     assert "0 new, 0 changed, 1007 as before" in again.stdout
 
 

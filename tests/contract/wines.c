@@ -2,50 +2,11 @@
 
 #include "arena.h"
 #include "csv.h"
+#include "x_wines.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum {
-    XWINES = 1007,
-};
-
-/* name, type, country, region, winery, grapes, pairings */
-static const char *const seeds[][7] = {
-    {"Crémant Réserve Brut", "Sparkling", "France", "Alsace", "Domaine Keller", "Pinot Blanc",
-        "Shellfish"},
-    {"Gran Reserva", "Red", "Spain", "Rioja", "Bodegas Altún", "Tempranillo,Graciano", "Lamb,Beef"},
-    {"Rosé of Malbec", "Rosé", "Argentina", "Mendoza", "Crios", "Malbec", "Pasta,Salad"},
-    {"Les Baronnes", "White", "France", "Sancerre", "Henri Villard", "Sauvignon Blanc",
-        "Goat Cheese,Rich Fish"},
-    {"Côte de Léchet", "White", "France", "Chablis", "Daniel Moreau", "Chardonnay", "Oysters"},
-    {"Chardonnay", "White", "United States", "Sonoma County", "Ridge Point", "Chardonnay",
-        "Poultry"},
-    {"Cuvée A Pinot Noir", "Red", "United States", "Willamette Valley", "Anne Hill", "Pinot Noir",
-        "Duck,Mushrooms"},
-    {"Barolo Serralunga", "Red", "Italy", "Barolo", "Fratelli Conti", "Nebbiolo", "Beef,Game Meat"},
-    {"Chianti Classico Riserva", "Red", "Italy", "Chianti Classico", "Fèlsina Alta", "Sangiovese",
-        "Pasta,Beef"},
-    {"Kabinett Trocken", "White", "Germany", "Mosel", "Kees Kramer", "Riesling", "Pork,Sushi"},
-    {"Grüner Veltliner Smaragd", "White", "Austria", "Wachau", "Weingut Högl", "Grüner Veltliner",
-        "Veal"},
-    {"Tinto Reserva", "Red", "Portugal", "Douro", "Quinta do Vale", "Touriga Nacional,Tinta Roriz",
-        "Barbecue"},
-    {"Tawny 20 Years", "Dessert/Port", "Portugal", "Porto", "Quinta Velha", "Touriga Franca",
-        "Blue Cheese"},
-    {"Old Vine Shiraz", "Red", "Australia", "Barossa Valley", "Antares", "Syrah/Shiraz", "Lamb"},
-    {"Reserve Sauvignon Blanc", "White", "New Zealand", "Marlborough", "Cloud Reach",
-        "Sauvignon Blanc", "Seafood"},
-    {"Carménère Gran Vino", "Red", "Chile", "Colchagua Valley", "Viña Alta", "Carménère", "Beef"},
-    {"Espumante Moscatel", "Sparkling", "Brazil", "Serra Gaúcha", "Casa Perini", "Muscat/Moscato",
-        "Fruit"},
-    {"Tokaji Aszú 5 Puttonyos", "Dessert", "Hungary", "Tokaj", "Pincészet Nagy", "Furmint",
-        "Foie Gras"},
-};
-enum {
-    SEEDS = sizeof(seeds) / sizeof(*seeds),
-};
 
 static const char *const flavours[] = {"cherry", "plum", "blackberry", "leather", "tobacco",
     "vanilla", "oak", "smoke", "citrus", "lemon", "apple", "pear", "peach", "honey", "almond",
@@ -103,15 +64,6 @@ static void fill_numbers(struct wines *wines, size_t number)
     d->notes = notes_of(wines->arena);
 }
 
-static FILE *open_xwines(void)
-{
-    const char *path = getenv("XWINES");
-    if (path)
-        return fopen(path, "r");
-    FILE *file = fopen("../shared/x-wines/wines.csv", "r");
-    return file ? file : fopen("../../shared/x-wines/wines.csv", "r");
-}
-
 static size_t read_xwines(struct wines *wines, FILE *file, size_t max)
 {
     struct csv_reader *reader = csv_reader_new(file);
@@ -134,39 +86,6 @@ static size_t read_xwines(struct wines *wines, FILE *file, size_t max)
         fill_numbers(wines, count++);
     }
     csv_reader_free(reader);
-    return count;
-}
-
-static const char *const *split(struct arena *arena, const char *text, size_t *count)
-{
-    const char **items = arena_new_array(arena, 4, const char *);
-    *count = 0;
-    for (const char *end; *count < 4; text = end + 1) {
-        end = strchrnul(text, ',');
-        items[(*count)++] = arena_strndup(arena, text, (size_t)(end - text));
-        if (!*end)
-            break;
-    }
-    return items;
-}
-
-static size_t write_seeds(struct wines *wines, size_t max)
-{
-    size_t count = 0;
-    for (; count < SEEDS && count < max; count++) {
-        const char *const *seed = seeds[count];
-        struct search_document *d = &wines->documents[count];
-        d->name = seed[0];
-        d->type = seed[1];
-        d->country = seed[2];
-        d->region = seed[3];
-        d->winery = seed[4];
-        d->grapes = split(wines->arena, seed[5], &d->grape_count);
-        d->pairings = split(wines->arena, seed[6], &d->pairing_count);
-        d->vintage = 2010 + (int)pick(14);
-        d->sku = arena_printf(wines->arena, "made-%zu", count);
-        fill_numbers(wines, count);
-    }
     return count;
 }
 
@@ -212,20 +131,17 @@ static void make_one(struct wines *wines, size_t number, size_t base)
 
 void wines_make(struct wines *wines, size_t count)
 {
+    char path[X_WINES_PATH];
     if (!count)
-        count = XWINES;
+        count = X_WINES;
     state = 42;
     *wines = (struct wines){.arena = arena_new(), .count = count};
     wines->documents = arena_new_array(wines->arena, count, struct search_document);
-    FILE *file = open_xwines();
-    size_t base;
-    if (file) {
-        base = read_xwines(wines, file, count);
-        fclose(file);
-    } else {
-        base = write_seeds(wines, count);
-    }
-    wines->real = file != NULL;
+    FILE *file = fopen(x_wines_find(path, "wines.csv"), "r");
+    if (!file)
+        abort();
+    size_t base = read_xwines(wines, file, count);
+    fclose(file);
     for (size_t i = base; i < count; i++)
         make_one(wines, i, base);
 }

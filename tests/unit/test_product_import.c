@@ -2,6 +2,7 @@
 
 #include "buffer.h"
 #include "csv.h"
+#include "x_wines.h"
 
 #define HEADER "sku,group,name,winery,type,country,region,grapes,vintage,abv,price,stock\n"
 #define ROW(sku, group, price, stock)                                                              \
@@ -94,13 +95,14 @@ static void test_demo_catalogue_comes_back_as_it_was(void **state)
 
 static void test_x_wines_comes_back_as_it_was(void **state)
 {
-    char path[512];
-    const char *folder = getenv("XWINES");
-    snprintf(
-        path, sizeof(path), "%s/wines.csv", folder ? folder : SOURCE_ROOT "/../shared/x-wines");
-    if (access(path, R_OK) != 0)
-        skip();
-    check_round_trip(*state, path, 1007, true);
+    char path[X_WINES_PATH];
+    check_round_trip(*state, x_wines_find(path, "wines.csv"), X_WINES, true);
+}
+
+static void test_the_like_of_x_wines_comes_back_as_it_was(void **state)
+{
+    char path[X_WINES_PATH];
+    check_round_trip(*state, x_wines_generated(path, "wines.csv"), X_WINES, true);
 }
 
 /* Every column, with texts that need quotes, in several lines and alphabets. */
@@ -326,6 +328,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_demo_catalogue_comes_back_as_it_was),
         TEST(test_x_wines_comes_back_as_it_was),
+        TEST(test_the_like_of_x_wines_comes_back_as_it_was),
         TEST(test_awkward_texts_come_back_as_they_were),
         TEST(test_x_wines_is_translated),
         TEST(test_bad_rows_keep_the_file_out),

@@ -6,6 +6,7 @@
 #include "model.h"
 #include "text.h"
 #include "together.h"
+#include "x_wines.h"
 
 #include <stdatomic.h>
 
@@ -353,14 +354,16 @@ static void asking_goes_on_while_learning(void **state)
         pthread_join(threads[i], NULL);
 }
 
-/* ---- with real ratings: X-Wines beside the repository, if it is there ---- */
+/* ---- with many ratings: X-Wines, and the like of it ---- */
 
-static FILE *open_xwines(const char *name)
+typedef const char *find_fn(char path[X_WINES_PATH], const char *name);
+
+static FILE *open_file(find_fn *find, const char *name)
 {
-    char path[512];
-    const char *folder = getenv("XWINES");
-    snprintf(path, sizeof(path), "%s/%s", folder ? folder : SOURCE_ROOT "/../shared/x-wines", name);
-    return fopen(path, "r");
+    char path[X_WINES_PATH];
+    FILE *file = fopen(find(path, name), "r");
+    assert_non_null(file);
+    return file;
 }
 
 static const char *python_list(
@@ -440,13 +443,10 @@ static size_t load_ratings(struct fixture *f, FILE *file, bool teach, struct tri
 
 #define MANY 15000
 
-static void similar_wines_beat_popular_ones(void **state)
+static void check_ranking(find_fn *find)
 {
-    (void)state;
-    FILE *wines = open_xwines("wines.csv"), *train = open_xwines("ratings_train.csv"),
-         *valid = open_xwines("ratings_valid.csv");
-    if (!wines || !train || !valid)
-        skip();
+    FILE *wines = open_file(find, "wines.csv"), *train = open_file(find, "ratings_train.csv"),
+         *valid = open_file(find, "ratings_valid.csv");
     struct fixture *f = test_calloc(1, sizeof(*f));
     f->model = model_new(200000);
     f->arena = arena_new();
@@ -498,6 +498,18 @@ static void similar_wines_beat_popular_ones(void **state)
     fclose(valid);
 }
 
+static void similar_wines_beat_popular_ones(void **state)
+{
+    (void)state;
+    check_ranking(x_wines_find);
+}
+
+static void similar_wines_beat_popular_ones_in_the_like(void **state)
+{
+    (void)state;
+    check_ranking(x_wines_generated);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -514,6 +526,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(popularity_fades, setup, teardown),
         cmocka_unit_test_setup_teardown(asking_goes_on_while_learning, setup, teardown),
         cmocka_unit_test(similar_wines_beat_popular_ones),
+        cmocka_unit_test(similar_wines_beat_popular_ones_in_the_like),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
