@@ -155,8 +155,9 @@ static int move_in(struct blob_directory *directory, const char *incoming, const
     for (int attempt = 0; attempt < PUT_ATTEMPTS; attempt++) {
         if (make_folders(directory->root, name) != 0 && errno != ENOENT)
             return -1;
+        /* No folder after the rename: a delete has taken the new blob away with it. */
         if (renameat(directory->root, incoming, directory->root, name) == 0)
-            return sync_folder(directory->root, folder);
+            return sync_folder(directory->root, folder) == 0 || errno == ENOENT ? 0 : -1;
         if (errno != ENOENT)
             return -1;
     }
