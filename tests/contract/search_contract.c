@@ -2,6 +2,7 @@
 #include "arena.h"
 #include "engines.h"
 #include "search_engines.h"
+#include "search_words.h"
 #include "wines.h"
 
 struct engine {
@@ -684,6 +685,38 @@ static void typing_errors_are_forgiven(void **state)
     assert_found(f, "2035", "");
 }
 
+/* What is said to have been searched for instead is something else, and is there. */
+static void a_correction_differs_from_what_was_typed(void **state)
+{
+    struct fixture *f = *state;
+    char typed[64], folded[256];
+    fill(f);
+    for (size_t i = 0; i < CELLAR; i++) {
+        search_fold(cellar[i].name, strlen(cellar[i].name), folded, sizeof(folded));
+        size_t length = strlen(folded);
+        for (size_t at = 0; at < length && length < sizeof(typed); at++) {
+            snprintf(typed, sizeof(typed), "%.*s%s", (int)at, folded, folded + at + 1);
+            struct search_result result = find(f, typed);
+            if (!result.corrected)
+                continue;
+            search_fold(typed, strlen(typed), folded, sizeof(folded));
+            assert_string_not_equal(result.corrected, folded);
+            assert_null(find(f, result.corrected).corrected);
+            search_fold(cellar[i].name, strlen(cellar[i].name), folded, sizeof(folded));
+        }
+    }
+    assert_string_equal(find(f, "chardonay").corrected, "chardonnay");
+    assert_string_equal(find(f, "Chardonay ").corrected, "chardonnay");
+
+    /* As soon as a wine is called so, it is no error; once it is gone, it is one again. */
+    struct search_document misspelt = {.id = "mis", .name = "Chardonay", .version = 1};
+    const char *id = misspelt.id;
+    assert_int_equal(search_put(f->search, &misspelt, 1, &f->error), 0);
+    assert_null(find(f, "chardonay").corrected);
+    assert_int_equal(search_remove(f->search, &id, 1, &f->error), 0);
+    assert_string_equal(find(f, "chardonay").corrected, "chardonnay");
+}
+
 static void some_of_the_words_are_better_than_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -1106,6 +1139,7 @@ int main(void)
         EACH(synonyms_are_known),
         EACH(the_last_word_may_be_unfinished),
         EACH(typing_errors_are_forgiven),
+        EACH(a_correction_differs_from_what_was_typed),
         EACH(some_of_the_words_are_better_than_nothing),
         EACH(the_better_match_comes_first),
         EACH(texts_filters_and_facets_go_together),
