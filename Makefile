@@ -12,7 +12,7 @@ NPM_FLAGS := --no-audit --no-fund --loglevel=error
 PYTEST := /usr/bin/python3 -m pytest -q -p no:cacheprovider
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: run test build bench asan tsan format format-check clean packages test-packages install \
+.PHONY: run test build bench asan tsan fuzz format format-check clean packages test-packages install \
 	tests-built test-c test-api test-web
 
 run: build
@@ -76,6 +76,19 @@ tsan: test-packages
 		-Db_sanitize=thread -Db_lundef=false > /dev/null
 	@ninja -C build-tsan --quiet
 	meson test -C build-tsan --print-errorlogs --no-rebuild --timeout-multiplier 6
+
+# Each fuzz target for FUZZ_SECONDS, from its corpus; what it finds lies in build-fuzz.
+FUZZ_SECONDS ?= 30
+fuzz: test-packages
+	@tools/install-packages fuzz
+	@test -f build-fuzz/build.ninja || CC=clang CFLAGS=-fsanitize=fuzzer-no-link meson setup build-fuzz \
+		-Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false > /dev/null
+	@for target in fuzz/fuzz_*.c; do \
+		name=$$(basename $$target .c); corpus=fuzz/corpus/$${name#fuzz_}; \
+		ninja -C build-fuzz --quiet fuzz/$$name && mkdir -p build-fuzz/found/$$name && \
+		build-fuzz/fuzz/$$name -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1500 \
+			-artifact_prefix=build-fuzz/found/$$name- build-fuzz/found/$$name $$corpus || exit 1; \
+	done
 
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')

@@ -5,6 +5,10 @@
 #include <string.h>
 #include <time.h>
 
+/* Of the years that can be written, 1 to 9999. */
+#define FIRST_MS INT64_C(-62135596800000)
+#define LAST_MS INT64_C(253402300799999)
+
 static int64_t read_clock(clockid_t id)
 {
     struct timespec now;
@@ -162,7 +166,10 @@ int clock_parse(const char *text, int64_t *unix_ms)
     parts.tm_year = year - 1900;
     parts.tm_mon = month - 1;
     parts.tm_mday = day;
-    *unix_ms = ((int64_t)timegm(&parts) - offset * 60) * 1000 + millis;
+    int64_t ms = ((int64_t)timegm(&parts) - offset * 60) * 1000 + millis;
+    if (ms < FIRST_MS || ms > LAST_MS)
+        return -1;
+    *unix_ms = ms;
     return 0;
 }
 
@@ -179,5 +186,5 @@ int clock_age_years(const char *birth_date, int64_t unix_ms)
     int age = this_year - year;
     if (this_month < month || (this_month == month && this_day < day))
         age--;
-    return age;
+    return age < 0 ? -1 : age;
 }

@@ -16,8 +16,8 @@ int64_t clock_monotonic_ns(void);
 /* Writes RFC 3339 UTC with milliseconds; `text` has CLOCK_TEXT_SIZE bytes. Returns `text`. */
 char *clock_format(int64_t unix_ms, char *text);
 
-/* Parses "2026-01-31T23:59:59Z" (fraction and numeric offset allowed). 0, or -1 if it is no time.
- */
+/* Parses "2026-01-31T23:59:59Z" (fraction and numeric offset allowed). 0, or -1 if it is no time
+ * or, in UTC, not of the years 1 to 9999. */
 int clock_parse(const char *text, int64_t *unix_ms);
 
 /* A calendar date "2001-02-29": checked against the calendar (proleptic Gregorian, years 1 to

@@ -101,8 +101,10 @@ static enum field_end end_of(struct csv_reader *reader, int c)
         return END_COMMA;
     if (c == '\r') {
         int next = next_byte(reader);
-        if (next != '\n')
+        if (next != '\n') {
             unread(reader, next);
+            reader->line++;
+        }
         return END_ROW;
     }
     return c == EOF ? END_FILE : END_ROW;

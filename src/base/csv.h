@@ -1,6 +1,6 @@
 /*
  * A CSV reader (RFC 4180): quoted fields may hold commas, doubled quotes and line breaks; lines end
- * in LF or CRLF; a UTF-8 byte order mark is skipped. Broken quotes, NUL bytes, invalid UTF-8, a
+ * in LF, CRLF or CR; a UTF-8 byte order mark is skipped. Broken quotes, NUL bytes, invalid UTF-8, a
  * field over CSV_MAX_FIELD bytes or a row over CSV_MAX_FIELDS fields make the row bad: the reader
  * says why and, where the row's end can be found, goes on with the next one.
  */

@@ -34,6 +34,9 @@ int json_read(const char *text, size_t length, json_t **out, struct error *error
 {
     if (length == 0)
         return error_set(error, ERROR_INVALID, "malformed_json", "", "a JSON body is needed");
+    /* jansson passes over a NUL that ends a number. */
+    if (memchr(text, '\0', length))
+        return error_set(error, ERROR_INVALID, "malformed_json", "", "holds a NUL byte");
     if (too_deep(text, length))
         return error_set(error, ERROR_INVALID, "malformed_json", "", "nested deeper than %d levels",
             JSON_MAX_DEPTH);

@@ -4,6 +4,7 @@
 #include "json.h"
 #include "text.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -378,25 +379,11 @@ int64_t json_view_int(struct json_view view, int64_t fallback)
 
 double json_view_number(struct json_view view, double fallback)
 {
-    if (json_view_kind(view) != JSON_KIND_NUMBER || view.token->length > 63)
+    if (json_view_kind(view) != JSON_KIND_NUMBER)
         return fallback;
-    char copy[64];
-    memcpy(copy, view.text + view.token->start, view.token->length);
-    copy[view.token->length] = '\0';
-    char *exponent = strpbrk(copy, "eE");
-    int64_t tens = 0;
-    double value;
-    if (exponent)
-        *exponent++ = '\0';
-    if (exponent && text_to_int(exponent + (*exponent == '+'), -400, 400, &tens) < 0)
-        return fallback;
-    if (text_to_double(copy, -1e308, 1e308, &value) < 0)
-        return fallback;
-    for (; tens > 0; tens--)
-        value *= 10;
-    for (; tens < 0; tens++)
-        value /= 10;
-    return value <= 1e308 && value >= -1e308 ? value : fallback;
+    /* The brace of the outermost object ends the last number of the text. */
+    double value = strtod(view.text + view.token->start, NULL);
+    return isfinite(value) ? value : fallback;
 }
 
 const char *json_view_raw(struct json_view view, size_t *length)

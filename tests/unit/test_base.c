@@ -67,6 +67,9 @@ static void test_clock_reads_and_writes_times(void **state)
     assert_int_equal(clock_parse("2026-02-29T00:00:00Z", &ms), -1);
     assert_int_equal(clock_parse("2026-02-28 00:00:00Z", &ms), -1);
     assert_int_equal(clock_parse("2026-02-28T00:00:00", &ms), -1);
+    assert_int_equal(clock_parse("9999-12-31T23:59:59.999Z", &ms), 0);
+    assert_int_equal(clock_parse("9999-12-31T23:59:59-00:01", &ms), -1); /* of the year 10000 */
+    assert_int_equal(clock_parse("0001-01-01T00:00:00+00:01", &ms), -1);
     assert_int_equal(clock_parse_date("2000-02-29", NULL, NULL, NULL), 0);
     assert_int_equal(clock_parse_date("1900-02-29", NULL, NULL, NULL), -1);
     assert_int_equal(clock_parse_date("2001-2-03", NULL, NULL, NULL), -1);
@@ -96,6 +99,7 @@ static void test_age_turns_on_the_birthday(void **state)
     clock_parse("2026-03-01T00:00:00Z", &day);
     assert_int_equal(clock_age_years("2005-03-01", day), 21);
     assert_int_equal(clock_age_years("2005-03-02", day), 20);
+    assert_int_equal(clock_age_years("2999-01-01", day), -1);
     assert_int_equal(clock_age_years("2008-02-29", day), 18);
     assert_int_equal(clock_age_years("2008-02-29", day - 86400000), 17);
     assert_int_equal(clock_age_years("2027-01-01", day), -1);
@@ -184,6 +188,9 @@ static void test_json_refuses_what_is_ambiguous(void **state)
         assert_string_equal(error.reason, "malformed_json");
         assert_null(value);
     }
+    static const char behind_number[] = "{\"a\":2\0}";
+    assert_int_equal(
+        json_read_object(behind_number, sizeof(behind_number) - 1, &value, &error), ERROR_INVALID);
     char deep[200001];
     memset(deep, '[', 100000);
     memset(deep + 100000, ']', 100000);
@@ -238,6 +245,25 @@ static void test_csv_reads_quotes_and_line_ends(void **state)
     assert_string_equal(row.fields[2], "");
     assert_int_equal(csv_next(reader, &row, &error), 0);
     assert_int_equal(csv_position(reader), sizeof(text) - 1);
+    csv_reader_free(reader);
+    fclose(file);
+}
+
+static void test_csv_counts_lines_that_end_in_cr(void **state)
+{
+    (void)state;
+    static const char text[] = "a,b\r1,2\r\r\n3,4\n5,6";
+    static const int lines[] = {1, 2, 4, 5};
+    FILE *file = file_of(text, sizeof(text) - 1);
+    struct csv_reader *reader = csv_reader_new(file);
+    struct csv_row row;
+    struct error error = {0};
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(csv_next(reader, &row, &error), 1);
+        assert_int_equal(row.line, lines[i]);
+        assert_int_equal(row.count, 2);
+    }
+    assert_int_equal(csv_next(reader, &row, &error), 0);
     csv_reader_free(reader);
     fclose(file);
 }
@@ -399,6 +425,7 @@ int main(void)
         cmocka_unit_test(test_json_refuses_what_is_ambiguous),
         cmocka_unit_test(test_json_getters_name_the_field),
         cmocka_unit_test(test_csv_reads_quotes_and_line_ends),
+        cmocka_unit_test(test_csv_counts_lines_that_end_in_cr),
         cmocka_unit_test(test_csv_names_bad_rows_and_goes_on),
         cmocka_unit_test(test_config_names_file_line_and_remedy),
         cmocka_unit_test(test_config_takes_file_and_environment),

@@ -29,6 +29,23 @@ static int read_text(const char *text, struct json_view *view)
     return rc;
 }
 
+static void numbers_are_exact(void **state)
+{
+    (void)state;
+    struct json_view v;
+    static const double expected[] = {1e31, 0.1e-7,
+        123456789012345678901234567890123456789012345678901234567890123456789.5, 5e-324};
+    assert_int_equal(
+        read_text("{\"n\":[1e31,0.1e-7,12345678901234567890123456789012345678901234567890"
+                  "1234567890123456789.5,5e-324],\"huge\":1e400}",
+            &v),
+        0);
+    struct json_view at = json_view_first(json_view_get(v, "n"));
+    for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++, at = json_view_next(at))
+        assert_true(json_view_number(at, 0) == expected[i]);
+    assert_true(json_view_number(json_view_get(v, "huge"), -7) == -7);
+}
+
 static void values_are_found(void **state)
 {
     (void)state;
@@ -148,6 +165,7 @@ static void agrees_with_the_strict_reader(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(numbers_are_exact, setup, teardown),
         cmocka_unit_test_setup_teardown(values_are_found, setup, teardown),
         cmocka_unit_test_setup_teardown(escapes_are_resolved, setup, teardown),
         cmocka_unit_test_setup_teardown(integers_are_exact, setup, teardown),
