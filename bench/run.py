@@ -236,7 +236,14 @@ def main():
         chance = random.Random(5)
         ids = [wine["id"] for wine in wines]
         chance.shuffle(ids)
-        print(f"{len(wines)} wines; idle RSS {rss_mb(pid):.1f} MB; load generator and servers share {os.cpu_count()} cores")
+        time.sleep(3)
+        after_import = rss_mb(pid)
+        store.stop()
+        store.start()
+        pid, port = store.process.pid, int(store.url.rsplit(":", 1)[1])
+        time.sleep(2)
+        print(f"{len(wines)} wines; idle RSS {rss_mb(pid):.1f} MB ({after_import:.1f} MB after the import beside); "
+              f"load generator and servers share {os.cpu_count()} cores")
         paths = {
             "wine": [f"/api/v1/wines/{i}" for i in ids],
             "list": lists(wines),

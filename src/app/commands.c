@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define TRIM_AFTER_MS 2000
+
 struct emitter {
     control_emit *emit;
     void *ctx;
@@ -142,6 +144,12 @@ static int command_reindex(struct app *app, const json_t *options, int fd, struc
     return rc;
 }
 
+static void trim_memory(void *ctx)
+{
+    (void)ctx;
+    malloc_trim(0);
+}
+
 int app_command(void *ctx, const char *command, const json_t *options, int fd, control_emit *emit,
     void *emit_ctx, json_t **result, struct error *error)
 {
@@ -158,7 +166,9 @@ int app_command(void *ctx, const char *command, const json_t *options, int fd, c
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
         if (text_equal(commands[i].name, command)) {
             int rc = commands[i].run(ctx, options, fd, &emitter, result, error);
-            malloc_trim(0); /* a whole catalogue may have gone through */
+            /* A whole catalogue may have gone through many hands; by then they are empty. */
+            struct app *app = ctx;
+            timers_after(app->engines.timers, TRIM_AFTER_MS, trim_memory, NULL);
             return rc;
         }
     }
