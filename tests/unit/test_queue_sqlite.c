@@ -231,8 +231,132 @@ static void a_locked_file_delays_acks_and_refuses_sends(void **state)
     struct queue_stats stats;
     queue_stats(it.queue, &stats);
     assert_int_equal(stats.sent, 1);
+    queue_ack(it.queue, atomic_load(&delivery)); /* m2, refused and yet delivered */
     close_queue(&it);
     engine_directory_remove(directory);
+}
+
+/* ---- delivered before the commit ---- */
+
+struct held {
+    char directory[64];
+    struct opened it;
+    sqlite3 *other; /* holds the file, so that no commit gets through */
+    _Atomic(struct queue_delivery *) delivery;
+    atomic_int result;
+};
+
+/* Sends a message that is delivered while its commit waits. */
+static void hold_and_send(struct held *held)
+{
+    char path[128];
+    struct error error;
+    memset(held, 0, sizeof(*held));
+    engine_directory(held->directory);
+    path_of(path, held->directory, "queue.db");
+    held->it = open_queue(held->directory, "orders");
+    assert_int_equal(queue_subscribe(held->it.queue, keep, &held->delivery, 1, &error), 0);
+    assert_int_equal(sqlite3_open(path, &held->other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(held->other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    struct queue_message message = {.id = "m1", .body = "m1", .length = 2};
+    queue_send(held->it.queue, &message, 1, on_result, &held->result);
+    assert_non_null(atomic_load(&held->delivery));
+    assert_int_equal(atomic_load(&held->result), 0);
+}
+
+static void let_go(struct held *held)
+{
+    assert_int_equal(sqlite3_exec(held->other, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+    AWAIT(atomic_load(&held->result) != 0);
+    assert_int_equal(atomic_load(&held->result), 1);
+    sqlite3_close(held->other);
+}
+
+static int64_t waiting_after_reopening(struct held *held)
+{
+    struct queue_stats stats;
+    close_queue(&held->it);
+    held->it = open_queue(held->directory, "orders");
+    queue_stats(held->it.queue, &stats);
+    return stats.waiting;
+}
+
+static void end(struct held *held)
+{
+    close_queue(&held->it);
+    engine_directory_remove(held->directory);
+}
+
+static void acked_before_the_commit_is_gone(void **state)
+{
+    (void)state;
+    struct held held;
+    hold_and_send(&held);
+    queue_ack(held.it.queue, atomic_load(&held.delivery));
+    let_go(&held);
+    assert_int_equal(waiting_after_reopening(&held), 0);
+    end(&held);
+}
+
+static void acked_after_the_commit_is_gone(void **state)
+{
+    (void)state;
+    struct held held;
+    hold_and_send(&held);
+    let_go(&held);
+    queue_ack(held.it.queue, atomic_load(&held.delivery));
+    assert_int_equal(waiting_after_reopening(&held), 0);
+    end(&held);
+}
+
+static void nacked_before_the_commit_comes_again(void **state)
+{
+    (void)state;
+    struct held held;
+    hold_and_send(&held);
+    queue_nack(held.it.queue, atomic_load(&held.delivery), 60000, "later");
+    let_go(&held);
+    assert_int_equal(waiting_after_reopening(&held), 1);
+    end(&held);
+}
+
+static void dead_before_the_commit_is_a_dead_letter(void **state)
+{
+    (void)state;
+    struct held held;
+    struct error error;
+    struct queue_dead_letter *letters;
+    struct arena *arena = arena_new();
+    hold_and_send(&held);
+    queue_nack(held.it.queue, atomic_load(&held.delivery), QUEUE_NACK_DEAD, "never");
+    let_go(&held);
+    assert_int_equal(waiting_after_reopening(&held), 0);
+    assert_int_equal(queue_dead_letters(held.it.queue, arena, 10, &letters, &error), 1);
+    assert_string_equal(letters[0].reason, "never");
+    assert_int_equal(letters[0].receive_count, 1);
+    arena_free(arena);
+    end(&held);
+}
+
+/* The same message sent again while the first is out is dropped, as ever. */
+static void sent_again_before_the_commit_is_one(void **state)
+{
+    (void)state;
+    struct held held;
+    hold_and_send(&held);
+    atomic_int again = 0;
+    struct queue_message message = {.id = "m1", .body = "m1", .length = 2};
+    queue_send(held.it.queue, &message, 1, on_result, &again);
+    let_go(&held);
+    AWAIT(atomic_load(&again) != 0);
+    assert_int_equal(atomic_load(&again), 1);
+    struct queue_stats stats;
+    queue_stats(held.it.queue, &stats);
+    assert_int_equal(stats.sent, 1);
+    assert_int_equal(stats.waiting, 0);
+    queue_ack(held.it.queue, atomic_load(&held.delivery));
+    assert_int_equal(waiting_after_reopening(&held), 0);
+    end(&held);
 }
 
 /* ---- shared ---- */
@@ -279,6 +403,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_kill_loses_nothing_that_was_acknowledged),
         cmocka_unit_test(a_locked_file_delays_acks_and_refuses_sends),
+        cmocka_unit_test(acked_before_the_commit_is_gone),
+        cmocka_unit_test(acked_after_the_commit_is_gone),
+        cmocka_unit_test(nacked_before_the_commit_comes_again),
+        cmocka_unit_test(dead_before_the_commit_is_a_dead_letter),
+        cmocka_unit_test(sent_again_before_the_commit_is_one),
         cmocka_unit_test(queues_of_a_file_are_apart),
     };
     sqlite_global_init();

@@ -4,7 +4,8 @@
  *
  * - Sending is asynchronous: `done` is called once, after the messages are durable (or refused, all
  *   of them). A message whose id is present in the queue (waiting, in flight or dead) is dropped
- *   silently, so that a producer may send again when it does not know.
+ *   silently, so that a producer may send again when it does not know. A message may be delivered
+ *   while it is still being made durable; so one that was refused may have been delivered.
  * - Consumption is a push: the handler gets deliveries, at most `max_in_flight` unsettled at a
  *   time, and settles each exactly once, by queue_ack or queue_nack, from any thread, in the
  *   handler or later. Roughly in the order of sending; consumers must not rely on it.
@@ -15,9 +16,9 @@
  * - Consumers make the effect happen once: they record the message id with it.
  *
  * Threads: every function may be called from any thread. The handler is never called concurrently
- * with itself; it runs on the thread of a sender's commit, of a timer, or inside queue_subscribe,
- * queue_ack and queue_nack: hold no lock across these calls that the handler takes. Handlers and
- * `done` are short and never wait.
+ * with itself; it runs on the thread of a sender's commit, of a timer, or inside queue_send,
+ * queue_subscribe, queue_ack and queue_nack: hold no lock across these calls that the handler
+ * takes. Handlers and `done` are short and never wait.
  *
  * Bodies are text or bytes of at most QUEUE_MAX_BODY; deliveries' bodies end with a NUL that
  * `length` does not count. Nobody but the engines touches `ops`.

@@ -90,8 +90,10 @@ struct core_message *core_message_new(
 
 void core_message_unref(struct core_message *message)
 {
-    if (--message->refs == 0)
-        free(message);
+    if (--message->refs > 0)
+        return;
+    free(message->why);
+    free(message);
 }
 
 int core_check(const struct queue_message *messages, size_t count, struct error *error)

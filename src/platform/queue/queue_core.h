@@ -29,6 +29,14 @@ struct core_message {
     enum core_state state;
     const char *key, *body; /* behind the id */
     size_t length;
+
+    /* An engine's that delivers before its commit; under the core's lock. */
+    struct core_message *same; /* the next in its table of ids */
+    bool listed;               /* in that table */
+    bool unwritten;            /* the commit is still to come */
+    int meanwhile;             /* what is to be noted after it; 0: nothing */
+    char *why;                 /* of a message that died meanwhile */
+
     char id[];
 };
 

@@ -1,14 +1,16 @@
 /*
- * Queues in a SQLite file. A message is delivered from memory after the commit of its send; the
- * file is read at the start and after the backlog in memory overflowed. What becomes of a message
- * (acked, tried again, dead) is noted and written a little later, many at a time: nobody waits for
- * it, and a crash in between only means one more delivery.
+ * Queues in a SQLite file. A message is delivered from memory; the file is read at the start and
+ * after the backlog in memory overflowed. What becomes of a message (acked, tried again, dead) is
+ * noted and written a little later, many at a time: nobody waits for it, and a crash in between
+ * only means one more delivery.
+ *
+ * Where memory holds the whole queue, a message is delivered while its commit is still under way:
+ * the sender is told after the commit, so what a crash takes is sent again. What is acked before
+ * its row was written is never written.
  */
-#include "queue_core.h"
+#include "queue_sqlite.h"
 
-#include "arena.h"
 #include "clock.h"
-#include "sqlite_db.h"
 #include "timer.h"
 
 #include <stdlib.h>
@@ -16,7 +18,6 @@
 
 #define NOTES_DELAY_MS 20 /* how long a note may wait for a send to ride along with */
 #define RETRY_MS 1000     /* after a write or a load that failed */
-#define ACT_ROWS 500      /* dead letters driven back in one job */
 
 static const char *const migrations[] = {
     /* WITHOUT ROWID: a queue's messages lie together, in order, and the load finds them without an
@@ -29,41 +30,6 @@ static const char *const migrations[] = {
     "CREATE UNIQUE INDEX message_id ON message(queue, id);"
     "CREATE INDEX message_dead ON message(queue, seq) WHERE died_at IS NOT NULL;",
     NULL,
-};
-
-enum note_kind { NOTE_ACKED, NOTE_RETRY, NOTE_DIED };
-
-struct note {
-    enum note_kind kind;
-    int receives;
-    int64_t queue, seq;
-    int64_t at_ms; /* available or died */
-    char *reason;  /* of NOTE_DIED; owned */
-};
-
-struct notes {
-    struct note *list;
-    size_t count, capacity;
-};
-
-struct queue_sqlite_file {
-    struct sqlite_db *db;
-    struct timers *timers;
-    pthread_mutex_t submitting; /* notes reach the writer in the order in which they were taken */
-    pthread_mutex_t lock;       /* inside a core's lock and `submitting` */
-    pthread_cond_t timer_over;
-    struct notes noted;
-    struct timer *timer; /* armed */
-    bool timer_running;
-    bool closing;
-};
-
-struct sqlite_queue {
-    struct queue_core core; /* first */
-    struct queue_sqlite_file *file;
-    int64_t id;
-    int64_t last_seq;    /* the writer thread's */
-    int64_t loaded_upto; /* the core's lock: while spilled, memory holds none above it */
 };
 
 /* ---- notes ---- */
@@ -95,6 +61,8 @@ static void notes_add(struct notes *notes, const struct note *note)
 static int write_note(struct sqlite_conn *conn, const struct note *note, struct error *error)
 {
     switch (note->kind) {
+    case NOTE_NONE:
+        break;
     case NOTE_ACKED:
         return sqlite_exec(conn, error, "DELETE FROM message WHERE queue = ? AND seq = ?", "ii",
             note->queue, note->seq);
@@ -142,8 +110,7 @@ static void notes_done(struct sqlite_job *job)
     free(write);
 }
 
-/* Hands what is noted to the writer. */
-static void write_notes(struct queue_sqlite_file *file)
+void queue_notes_write(struct queue_sqlite_file *file)
 {
     pthread_mutex_lock(&file->submitting);
     pthread_mutex_lock(&file->lock);
@@ -170,7 +137,7 @@ static void on_notes_timer(void *ctx)
     file->timer = NULL;
     file->timer_running = true;
     pthread_mutex_unlock(&file->lock);
-    write_notes(file);
+    queue_notes_write(file);
     pthread_mutex_lock(&file->lock);
     file->timer_running = false;
     pthread_cond_signal(&file->timer_over);
@@ -195,14 +162,25 @@ static void note(struct queue_core *core, const struct core_message *message, en
     pthread_mutex_unlock(&file->lock);
 }
 
+/* Before the commit there is no row to write it to: it is noted after. The last word counts. */
+static bool note_after_commit(struct core_message *message, enum note_kind kind)
+{
+    if (message->unwritten)
+        message->meanwhile = kind;
+    return message->unwritten;
+}
+
 static void sqlite_acked(struct queue_core *core, struct core_message *message)
 {
-    note(core, message, NOTE_ACKED, 0, NULL);
+    queue_id_remove((struct sqlite_queue *)core, message);
+    if (!note_after_commit(message, NOTE_ACKED))
+        note(core, message, NOTE_ACKED, 0, NULL);
 }
 
 static void sqlite_retry(struct queue_core *core, struct core_message *message)
 {
-    note(core, message, NOTE_RETRY, message->available_at_ms, NULL);
+    if (!note_after_commit(message, NOTE_RETRY))
+        note(core, message, NOTE_RETRY, message->available_at_ms, NULL);
 }
 
 static void sqlite_died(struct queue_core *core, struct core_message *message, const char *reason)
@@ -210,8 +188,50 @@ static void sqlite_died(struct queue_core *core, struct core_message *message, c
     char *copy = strdup(reason);
     if (!copy)
         abort();
-    note(core, message, NOTE_DIED, clock_now_ms(), copy);
+    queue_id_remove((struct sqlite_queue *)core, message);
+    if (note_after_commit(message, NOTE_DIED))
+        message->why = copy;
+    else
+        note(core, message, NOTE_DIED, clock_now_ms(), copy);
     core_message_unref(message);
+}
+
+/* ---- the table of ids ---- */
+
+/* FNV-1a. */
+static unsigned bucket_of(const char *id)
+{
+    unsigned hash = 2166136261u;
+    for (; *id; id++)
+        hash = (hash ^ (unsigned char)*id) * 16777619u;
+    return hash % QUEUE_ID_BUCKETS;
+}
+
+bool queue_id_known(const struct sqlite_queue *queue, const char *id)
+{
+    const struct core_message *message = queue->ids[bucket_of(id)];
+    while (message && strcmp(message->id, id) != 0)
+        message = message->same;
+    return message != NULL;
+}
+
+void queue_id_add(struct sqlite_queue *queue, struct core_message *message)
+{
+    struct core_message **bucket = &queue->ids[bucket_of(message->id)];
+    message->same = *bucket;
+    message->listed = true;
+    *bucket = message;
+}
+
+void queue_id_remove(struct sqlite_queue *queue, struct core_message *message)
+{
+    if (!message->listed)
+        return;
+    struct core_message **link = &queue->ids[bucket_of(message->id)];
+    while (*link != message)
+        link = &(*link)->same;
+    *link = message->same;
+    message->listed = false;
 }
 
 /* ---- sending ---- */
@@ -221,27 +241,55 @@ struct send_job {
     struct sqlite_queue *queue;
     queue_done_fn *done;
     void *ctx;
+    bool early; /* delivered already; the job has a reference of its own to each */
     size_t count;
     struct core_message *messages[]; /* NULL once it turns out to be present */
 };
 
+static int insert_row(struct sqlite_conn *conn, struct sqlite_queue *queue,
+    struct core_message *message, int receives, int64_t available_at_ms, struct error *error)
+{
+    int rc = sqlite_exec(conn, error,
+        "INSERT INTO message(queue, seq, id, key, body, sent_at, available_at, receives)"
+        " VALUES(?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(queue, id) DO NOTHING",
+        "iittbiii", queue->id, queue->last_seq + 1, message->id, message->key, message->body,
+        message->length, message->sent_at_ms, available_at_ms, (int64_t)receives);
+    return rc < 0 ? rc : sqlite_changes(conn);
+}
+
 static int insert(struct sqlite_conn *conn, struct sqlite_queue *queue,
     struct core_message **message, struct error *error)
 {
-    struct core_message *it = *message;
-    int rc = sqlite_exec(conn, error,
-        "INSERT INTO message(queue, seq, id, key, body, sent_at, available_at)"
-        " VALUES(?, ?, ?, ?, ?, ?, ?) ON CONFLICT(queue, id) DO NOTHING",
-        "iittbii", queue->id, queue->last_seq + 1, it->id, it->key, it->body, it->length,
-        it->sent_at_ms, it->available_at_ms);
-    if (rc < 0)
-        return rc;
-    if (sqlite_changes(conn) == 1) {
-        it->seq = ++queue->last_seq;
-    } else {
-        core_message_unref(it);
+    int rc = insert_row(conn, queue, *message, 0, (*message)->available_at_ms, error);
+    if (rc > 0) {
+        (*message)->seq = ++queue->last_seq;
+    } else if (rc == 0) {
+        core_message_unref(*message);
         *message = NULL;
     }
+    return rc < 0 ? rc : 0;
+}
+
+/* A message that is out already. If the row of one acked earlier is still there, its seq stays 0,
+ * and what is noted of it finds no row: it is the same message. */
+static int insert_early(struct sqlite_conn *conn, struct sqlite_queue *queue,
+    struct core_message *message, struct error *error)
+{
+    pthread_mutex_lock(&queue->core.lock);
+    bool acked = message->meanwhile == NOTE_ACKED;
+    if (acked)
+        message->meanwhile = NOTE_NONE;
+    int receives = message->meanwhile == NOTE_RETRY ? message->receives : 0;
+    int64_t available_at_ms = message->available_at_ms;
+    pthread_mutex_unlock(&queue->core.lock);
+    if (acked)
+        return 0;
+    int rc = insert_row(conn, queue, message, receives, available_at_ms, error);
+    if (rc <= 0)
+        return rc;
+    pthread_mutex_lock(&queue->core.lock);
+    message->seq = ++queue->last_seq;
+    pthread_mutex_unlock(&queue->core.lock);
     return 0;
 }
 
@@ -250,7 +298,8 @@ static int send_run(struct sqlite_conn *conn, struct sqlite_job *job)
     struct send_job *send = (struct send_job *)job;
     int rc = 0;
     for (size_t i = 0; i < send->count && rc >= 0; i++)
-        rc = insert(conn, send->queue, &send->messages[i], &job->error);
+        rc = send->early ? insert_early(conn, send->queue, send->messages[i], &job->error)
+                         : insert(conn, send->queue, &send->messages[i], &job->error);
     return rc < 0 ? rc : 0;
 }
 
@@ -272,29 +321,89 @@ static void add_sent(struct send_job *send)
             core->spilled_count++;
             core_message_unref(message);
         } else {
+            queue_id_add(send->queue, message);
             core_add_locked(core, message, now_ms);
         }
     }
     pthread_mutex_unlock(&core->lock);
 }
 
+/* The rows are there: what happened meanwhile can be noted. After a failed write the messages stay
+ * what they were, in memory alone; the sender knows, and sends them again. */
+static void settle_early(struct send_job *send)
+{
+    struct queue_core *core = &send->queue->core;
+    bool written = send->job.rc == 0;
+    pthread_mutex_lock(&core->lock);
+    for (size_t i = 0; i < send->count; i++) {
+        struct core_message *message = send->messages[i];
+        message->unwritten = !written;
+        core->stats.sent += written;
+        if (written && message->meanwhile != NOTE_NONE && !core->closed) {
+            int64_t at_ms =
+                message->meanwhile == NOTE_DIED ? clock_now_ms() : message->available_at_ms;
+            note(core, message, (enum note_kind)message->meanwhile, at_ms, message->why);
+            message->why = NULL;
+        }
+        core_message_unref(message);
+    }
+    pthread_mutex_unlock(&core->lock);
+}
+
+static void drop_sent(struct send_job *send)
+{
+    for (size_t i = 0; i < send->count; i++)
+        if (send->messages[i])
+            core_message_unref(send->messages[i]);
+}
+
 static void send_done(struct sqlite_job *job)
 {
     struct send_job *send = (struct send_job *)job;
     struct queue_core *core = &send->queue->core;
-    if (job->rc == 0) {
+    if (send->early)
+        settle_early(send);
+    else if (job->rc == 0)
         add_sent(send);
-    } else {
-        for (size_t i = 0; i < send->count; i++)
-            if (send->messages[i])
-                core_message_unref(send->messages[i]);
-    }
+    else
+        drop_sent(send);
     if (send->done)
         send->done(send->ctx, job->rc, &job->error);
     if (job->rc == 0)
         core_dispatch(core);
     core_unref(core);
     free(send);
+}
+
+/* Whether memory holds all there is, so that what is sent can be seen to be new, and delivered. */
+static bool may_be_early(const struct send_job *send, int64_t now_ms)
+{
+    const struct sqlite_queue *queue = send->queue;
+    const struct queue_core *core = &queue->core;
+    if (core->closed || !core->handler || core->spilled || core->stats.dead > 0 ||
+        core->ready_count + (int64_t)send->count > core->backlog)
+        return false;
+    for (size_t i = 0; i < send->count; i++) {
+        if (send->messages[i]->available_at_ms > now_ms ||
+            queue_id_known(queue, send->messages[i]->id))
+            return false;
+    }
+    return true;
+}
+
+static void send_early(struct send_job *send, int64_t now_ms)
+{
+    struct queue_core *core = &send->queue->core;
+    pthread_mutex_lock(&core->lock);
+    send->early = may_be_early(send, now_ms);
+    for (size_t i = 0; send->early && i < send->count; i++) {
+        struct core_message *message = send->messages[i];
+        message->refs++;
+        message->unwritten = true;
+        queue_id_add(send->queue, message);
+        core_add_locked(core, message, now_ms);
+    }
+    pthread_mutex_unlock(&core->lock);
 }
 
 static void sqlite_send(struct queue *base, const struct queue_message *messages, size_t count,
@@ -323,10 +432,16 @@ static void sqlite_send(struct queue *base, const struct queue_message *messages
         send->messages[i] = core_message_new(from->id, from->key, from->body, from->length, now_ms);
         send->messages[i]->available_at_ms = now_ms + from->delay_ms;
     }
-    core_ref(&queue->core);
+    core_ref(&queue->core); /* the job's */
+    core_ref(&queue->core); /* ours */
+    send_early(send, now_ms);
+    bool early = send->early;
     /* There is going to be a commit: the notes ride along. */
-    write_notes(queue->file);
+    queue_notes_write(queue->file);
     sqlite_db_write(queue->file->db, &send->job);
+    if (early)
+        core_dispatch(&queue->core);
+    core_unref(&queue->core);
 }
 
 /* ---- loading what memory does not hold ---- */
@@ -339,7 +454,7 @@ struct load_job {
     int64_t count, last_seq;
 };
 
-static struct core_message *message_from_row(sqlite3_stmt *row)
+struct core_message *queue_message_read(sqlite3_stmt *row)
 {
     struct core_message *message =
         core_message_new(sqlite_text(row, 1), sqlite_text(row, 2), sqlite3_column_blob(row, 3),
@@ -350,7 +465,7 @@ static struct core_message *message_from_row(sqlite3_stmt *row)
     return message;
 }
 
-static void drop_list(struct core_message *list)
+void queue_messages_drop(struct core_message *list)
 {
     while (list) {
         struct core_message *next = list->next;
@@ -371,7 +486,7 @@ static int load_run(struct sqlite_conn *conn, struct sqlite_job *job)
         return ERROR_INTERNAL;
     int rc;
     while ((rc = sqlite_step(conn, rows, &job->error)) > 0) {
-        struct core_message *message = message_from_row(rows);
+        struct core_message *message = queue_message_read(rows);
         *load->end = message;
         load->end = &message->next;
         load->last_seq = message->seq;
@@ -395,9 +510,14 @@ static void add_loaded(struct load_job *load)
         load->queue->loaded_upto = load->last_seq;
     }
     while (load->messages) {
-        struct core_message *next = load->messages->next;
-        core_add_locked(core, load->messages, now_ms);
-        load->messages = next;
+        struct core_message *message = load->messages;
+        load->messages = message->next;
+        if (queue_id_known(load->queue, message->id)) {
+            core_message_unref(message); /* sent early, and here already */
+            continue;
+        }
+        queue_id_add(load->queue, message);
+        core_add_locked(core, message, now_ms);
     }
     pthread_mutex_unlock(&core->lock);
 }
@@ -410,7 +530,7 @@ static void load_done(struct sqlite_job *job)
         add_loaded(load);
         core_dispatch(core);
     } else {
-        drop_list(load->messages);
+        queue_messages_drop(load->messages);
         pthread_mutex_lock(&core->lock);
         core->loading = false;
         core_dispatch_later_locked(core, RETRY_MS);
@@ -438,181 +558,6 @@ static void sqlite_load(struct queue_core *core)
     sqlite_db_write(queue->file->db, &load->job);
 }
 
-/* ---- dead letters ---- */
-
-static int sqlite_dead_letters(struct queue *base, struct arena *arena, int max,
-    struct queue_dead_letter **letters, struct error *error)
-{
-    struct sqlite_queue *queue = (struct sqlite_queue *)base;
-    struct sqlite_conn *conn = sqlite_db_reader(queue->file->db, error);
-    if (!conn)
-        return ERROR_UNAVAILABLE;
-    CLEANUP_STATEMENT sqlite3_stmt *rows = sqlite_query(conn, error,
-        "SELECT id, key, body, receives, sent_at, died_at, reason FROM message"
-        " WHERE queue = ? AND died_at IS NOT NULL ORDER BY seq LIMIT ?",
-        "ii", queue->id, (int64_t)max);
-    if (!rows)
-        return ERROR_INTERNAL;
-    struct queue_dead_letter *found = arena_new_array(arena, max, struct queue_dead_letter);
-    int count = 0, rc;
-    while ((rc = sqlite_step(conn, rows, error)) > 0) {
-        struct queue_dead_letter *letter = &found[count++];
-        letter->id = arena_strdup(arena, sqlite_text(rows, 0));
-        letter->key = arena_strdup(arena, sqlite_text(rows, 1));
-        letter->length = (size_t)sqlite3_column_bytes(rows, 2);
-        letter->body = arena_strndup(arena, sqlite3_column_blob(rows, 2), letter->length);
-        letter->receive_count = sqlite3_column_int(rows, 3);
-        letter->sent_at_ms = sqlite3_column_int64(rows, 4);
-        letter->died_at_ms = sqlite3_column_int64(rows, 5);
-        letter->reason = arena_strdup(arena, sqlite_text(rows, 6));
-    }
-    if (rc < 0)
-        return rc;
-    *letters = found;
-    return count;
-}
-
-struct act_job {
-    struct sqlite_job job;
-    struct sqlite_queue *queue;
-    enum queue_dead_action action;
-    char *id; /* NULL: all */
-    queue_done_fn *done;
-    void *ctx;
-    struct core_message *messages, **end;
-    int64_t count;
-};
-
-/* They get a new seq: behind what waits, and out of the way of a load that has passed them. */
-static int redrive_one(struct sqlite_conn *conn, struct act_job *act, struct core_message *message,
-    struct error *error)
-{
-    int64_t old = message->seq, now_ms = clock_now_ms();
-    message->seq = act->queue->last_seq + 1;
-    message->receives = 0;
-    message->available_at_ms = now_ms;
-    int rc = sqlite_exec(conn, error,
-        "UPDATE message SET seq = ?, receives = 0, available_at = ?, died_at = NULL, reason = NULL"
-        " WHERE queue = ? AND seq = ?",
-        "iiii", message->seq, now_ms, act->queue->id, old);
-    if (rc >= 0)
-        act->queue->last_seq++;
-    return rc;
-}
-
-static int collect_dead(struct sqlite_conn *conn, struct act_job *act, struct error *error)
-{
-    CLEANUP_STATEMENT sqlite3_stmt *rows = sqlite_query(conn, error,
-        "SELECT seq, id, key, body, sent_at, available_at, receives FROM message"
-        " WHERE queue = ?1 AND died_at IS NOT NULL AND (?2 IS NULL OR id = ?2)"
-        " ORDER BY seq LIMIT ?3",
-        "iti", act->queue->id, act->id, (int64_t)ACT_ROWS);
-    if (!rows)
-        return ERROR_INTERNAL;
-    int rc;
-    while ((rc = sqlite_step(conn, rows, error)) > 0) {
-        struct core_message *message = message_from_row(rows);
-        *act->end = message;
-        act->end = &message->next;
-        act->count++;
-    }
-    return rc;
-}
-
-static int redrive_run(struct sqlite_conn *conn, struct act_job *act, struct error *error)
-{
-    int rc = collect_dead(conn, act, error);
-    for (struct core_message *it = act->messages; it && rc >= 0; it = it->next)
-        rc = redrive_one(conn, act, it, error);
-    return rc < 0 ? rc : 0;
-}
-
-static int act_run(struct sqlite_conn *conn, struct sqlite_job *job)
-{
-    struct act_job *act = (struct act_job *)job;
-    int rc;
-    if (act->action == QUEUE_DEAD_REDRIVE) {
-        rc = redrive_run(conn, act, &job->error);
-    } else {
-        rc = sqlite_exec(conn, &job->error,
-            "DELETE FROM message WHERE queue = ?1 AND died_at IS NOT NULL"
-            " AND (?2 IS NULL OR id = ?2)",
-            "it", act->queue->id, act->id);
-        act->count = rc < 0 ? 0 : sqlite_changes(conn);
-    }
-    if (rc >= 0 && act->id && act->count == 0)
-        rc = error_set(
-            &job->error, ERROR_NOT_FOUND, NULL, "id", "there is no dead letter %s", act->id);
-    return rc < 0 ? rc : 0;
-}
-
-static void add_redriven(struct act_job *act)
-{
-    struct sqlite_queue *queue = act->queue;
-    struct queue_core *core = &queue->core;
-    pthread_mutex_lock(&core->lock);
-    core->stats.dead -= act->count;
-    while (act->messages) {
-        struct core_message *message = act->messages;
-        act->messages = message->next;
-        if (core->spilled) {
-            core->spilled_count++;
-            core_message_unref(message);
-        } else {
-            core_add_locked(core, message, message->available_at_ms);
-        }
-    }
-    pthread_mutex_unlock(&core->lock);
-}
-
-static void act_submit(struct act_job *act)
-{
-    act->messages = NULL;
-    act->end = &act->messages;
-    act->count = 0;
-    write_notes(act->queue->file);
-    sqlite_db_write(act->queue->file->db, &act->job);
-}
-
-static void act_done(struct sqlite_job *job)
-{
-    struct act_job *act = (struct act_job *)job;
-    struct queue_core *core = &act->queue->core;
-    if (job->rc == 0) {
-        bool more = act->action == QUEUE_DEAD_REDRIVE && act->count == ACT_ROWS;
-        add_redriven(act);
-        core_dispatch(core);
-        if (more) {
-            act_submit(act);
-            return;
-        }
-    } else {
-        drop_list(act->messages);
-    }
-    if (act->done)
-        act->done(act->ctx, job->rc, &job->error);
-    core_unref(core);
-    free(act->id);
-    free(act);
-}
-
-static void sqlite_dead_act(struct queue *base, enum queue_dead_action action, const char *id,
-    queue_done_fn *done, void *ctx)
-{
-    struct sqlite_queue *queue = (struct sqlite_queue *)base;
-    struct act_job *act = calloc(1, sizeof(*act));
-    if (!act || (id && !(act->id = strdup(id))))
-        abort();
-    act->job.run = act_run;
-    act->job.done = act_done;
-    act->queue = queue;
-    act->action = action;
-    act->done = done;
-    act->ctx = ctx;
-    core_ref(&queue->core);
-    act_submit(act);
-}
-
 /* ---- opening and closing ---- */
 
 static void sqlite_free(struct queue_core *core)
@@ -635,8 +580,8 @@ static const struct queue_ops sqlite_ops = {
     .ack = core_ack,
     .nack = core_nack,
     .stats = core_stats,
-    .dead_letters = sqlite_dead_letters,
-    .dead_act = sqlite_dead_act,
+    .dead_letters = queue_sqlite_dead_letters,
+    .dead_act = queue_sqlite_dead_act,
     .close = core_close,
 };
 
@@ -726,7 +671,7 @@ void queue_sqlite_file_close(struct queue_sqlite_file *file)
     while (file->timer || file->timer_running)
         pthread_cond_wait(&file->timer_over, &file->lock);
     pthread_mutex_unlock(&file->lock);
-    write_notes(file);
+    queue_notes_write(file);
     sqlite_db_close(file->db);
     notes_release(&file->noted);
     pthread_cond_destroy(&file->timer_over);
