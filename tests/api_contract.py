@@ -17,7 +17,14 @@ import yaml
 DOCUMENT = pathlib.Path(__file__).resolve().parent.parent / "api" / "openapi.yaml"
 METHODS = ("get", "put", "post", "patch", "delete")
 # What any path can answer (the document's introduction says so), with the code that goes with it.
-ANYWHERE = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 408: "timeout", 414: "too_large", 431: "too_large"}
+ANYWHERE = {
+    400: ["bad_request", "malformed_parameter"],
+    404: ["not_found"],
+    405: ["method_not_allowed"],
+    408: ["timeout"],
+    414: ["too_large"],
+    431: ["too_large"],
+}
 # Described headers that are sent only when there is something to say.
 OCCASIONAL = {"set-cookie", "idempotency-replayed"}
 
@@ -209,7 +216,7 @@ def check(answer):
     if operations:
         _check_operation(answer, operations, "get" if method == "head" else method)
     elif path.startswith("/api/"):
-        _check_problem(answer, {404: ["not_found"], 400: ["bad_request"], 401: ["unauthenticated"],
+        _check_problem(answer, {404: ["not_found"], 400: ANYWHERE[400], 401: ["unauthenticated"],
                                 403: ["forbidden", "cross_origin"], 413: ["too_large"], 429: ["rate_limited"]})
 
 
@@ -225,7 +232,7 @@ def _check_operation(answer, operations, method):
     status = answer.status_code
     if method not in operations:
         _check_problem(answer, {405: ["method_not_allowed"], 403: ["cross_origin"], 401: ["unauthenticated"],
-                                429: ["rate_limited"], 413: ["too_large"], 400: ["bad_request"]})
+                                429: ["rate_limited"], 413: ["too_large"], 400: ANYWHERE[400]})
         allowed = {name.strip().lower() for name in answer.headers.get("Allow", "").split(",")}
         if status == 405 and not (set(operations) <= allowed and method not in allowed):
             _broken(answer, f"Allow is {answer.headers.get('Allow')!r}, the document has {sorted(operations)}")
@@ -235,7 +242,7 @@ def _check_operation(answer, operations, method):
     if response is None:
         if status not in ANYWHERE or status == 405:
             _broken(answer, f"{operation.id} has {sorted(operation.responses)}")
-        _check_problem(answer, {status: [ANYWHERE[status]]})
+        _check_problem(answer, {status: ANYWHERE[status]})
         return
     _check_headers(answer, response)
     _check_content(answer, operation, response)
