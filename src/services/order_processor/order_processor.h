@@ -22,7 +22,7 @@ struct payment;
 struct queue;
 struct upstream;
 
-/* For the queue's options: with the growing pauses between them, about a quarter of an hour in
+/* For the queue's options: with the growing pauses between them, about seven minutes in
  * which a service or the payment provider may be away before an order needs a person. */
 #define ORDER_PROCESSOR_RECEIVES 20
 
