@@ -111,12 +111,14 @@ void *notification_run(void *ctx)
     pthread_setname_np(pthread_self(), "mail");
     thread_background();
     struct queue_delivery *delivery;
+    int64_t waited_ns = 0;
     while ((delivery = take(service, /* wait= */ true))) {
         struct arena *arena = arena_new();
         struct batch *batch = arena_new_struct(arena, struct batch);
         batch->service = service;
         batch->arena = arena;
         deliver_batch(batch, delivery);
+        thread_give_way(&waited_ns);
     }
     return NULL;
 }
