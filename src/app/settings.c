@@ -101,9 +101,6 @@ int settings_share(const struct config *config, const char *below, char *path, u
         return error_set(
             error, ERROR_NOT_FOUND, NULL, "share", "%s is missing: check the setting share", path);
     }
-    snprintf(path, size, "%s/%s", SOURCE_ROOT, below);
-    if (exists(path))
-        return 0;
     char program[3800];
     ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
     if (length > 0) {
@@ -114,6 +111,9 @@ int settings_share(const struct config *config, const char *below, char *path, u
         if (exists(path))
             return 0;
     }
+    snprintf(path, size, "%s/%s", SOURCE_ROOT, below);
+    if (exists(path))
+        return 0;
     return error_set(error, ERROR_NOT_FOUND, NULL, "share",
         "the program's file %s is missing: build it (`make build`) or set share", below);
 }

@@ -15,8 +15,9 @@ extern const struct config_key settings_keys[];
  * success; the caller frees with config_free. */
 int settings_read(struct config **out, const char *file, const char *data, struct error *error);
 
-/* Where the program's own files are (web bundle, demo data, contract): the setting "share", or the
- * source tree it was built in, or PREFIX/share/winestore beside the program. In `path` of `size`.
+/* Where the program's own files are (web bundle, demo data, contract): the setting "share", or
+ * PREFIX/share/winestore beside the program, or the source tree it was built in. In `path` of
+ * `size`.
  */
 int settings_share(const struct config *config, const char *below, char *path, unsigned long size,
     struct error *error);
