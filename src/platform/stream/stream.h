@@ -137,9 +137,6 @@ struct stream *stream_memory_new(const struct stream_options *options);
 int stream_sqlite_open(struct stream **out, const char *path, const struct stream_options *options,
     struct error *error);
 
-/* A consistent copy at `path` (which must not exist); blocks. `stream` is of the engine above. */
-int stream_sqlite_backup(struct stream *stream, const char *path, struct error *error);
-
 /* For engines: the base's set-up and tear-down, the call of all subscribers, the shard of a key,
  * and the check of what is put. */
 void stream_init(struct stream *stream, const struct stream_ops *ops, int shards);

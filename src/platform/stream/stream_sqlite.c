@@ -348,8 +348,3 @@ int stream_sqlite_open(struct stream **out, const char *path, const struct strea
     *out = &stream->base;
     return 0;
 }
-
-int stream_sqlite_backup(struct stream *stream, const char *path, struct error *error)
-{
-    return sqlite_db_backup(((struct sqlite_stream *)stream)->db, path, error);
-}

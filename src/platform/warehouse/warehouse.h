@@ -277,10 +277,6 @@ struct warehouse *warehouse_memory_new(void);
  * on threads of its own, at background priority. */
 int warehouse_sqlite_open(struct warehouse **out, const char *path, struct error *error);
 
-/* A consistent copy at `path` (which must not exist); blocks. `warehouse` is of the engine above.
- */
-int warehouse_sqlite_backup(struct warehouse *warehouse, const char *path, struct error *error);
-
 /* ---- for engines ---- */
 
 #define WAREHOUSE_DAY_MS INT64_C(86400000)

@@ -286,8 +286,3 @@ int warehouse_sqlite_open(struct warehouse **out, const char *path, struct error
     *out = &warehouse->base;
     return 0;
 }
-
-int warehouse_sqlite_backup(struct warehouse *base, const char *path, struct error *error)
-{
-    return sqlite_db_backup(((struct warehouse_sqlite *)base)->db, path, error);
-}

@@ -198,7 +198,4 @@ struct order_store *order_store_memory_new(void);
 /* One file of its own (data/order.db); errors as sqlite_db_open. */
 int order_store_sqlite_open(struct order_store **out, const char *path, struct error *error);
 
-/* The file behind the engine above, for backups and metrics. */
-struct sqlite_db *order_store_sqlite_db(struct order_store *store);
-
 #endif

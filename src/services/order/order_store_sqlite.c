@@ -220,8 +220,3 @@ int order_store_sqlite_open(struct order_store **out, const char *path, struct e
     *out = &store->base;
     return 0;
 }
-
-struct sqlite_db *order_store_sqlite_db(struct order_store *store)
-{
-    return of(store)->db;
-}

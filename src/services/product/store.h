@@ -409,7 +409,4 @@ struct sqlite_db;
 /* Opens or creates the file; errors as sqlite_db_open. */
 int product_store_sqlite_open(struct product_store **out, const char *path, struct error *error);
 
-/* The file of a store of the engine above, for backups and metrics. */
-struct sqlite_db *product_store_sqlite_db(struct product_store *store);
-
 #endif

@@ -510,8 +510,3 @@ int product_store_sqlite_open(struct product_store **out, const char *path, stru
     *out = &store->base;
     return 0;
 }
-
-struct sqlite_db *product_store_sqlite_db(struct product_store *store)
-{
-    return store_of(store)->db;
-}
