@@ -34,11 +34,6 @@ struct wine_document {
     int64_t rating_count; /* -1: not told */
 };
 
-struct feature {
-    uint32_t number;
-    float weight;
-};
-
 struct wine {
     const char *id, *name;
     uint32_t group, winery, region;

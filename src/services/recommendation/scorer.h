@@ -10,22 +10,9 @@
 #ifndef RECOMMENDATION_SCORER_H
 #define RECOMMENDATION_SCORER_H
 
+#include "scored.h"
+
 #include <stdatomic.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#define NO_WINE UINT32_MAX
-
-struct scored {
-    uint32_t wine;
-    float score; /* 0 to 1 */
-};
-
-/* What a shopper did: a wine and how much it says, negative for what was disliked. */
-struct preference {
-    uint32_t wine;
-    float weight;
-};
 
 struct candidate {
     uint32_t wine;
@@ -88,9 +75,5 @@ static inline struct scorer *scorer_retain(struct scorer *scorer)
 }
 
 void scorer_release(struct scorer *scorer);
-
-/* Keeps the best `max` of the list at its front, best first; returns how many. Equal scores go by
- * the number, so that results repeat. */
-size_t scored_select(struct scored *list, size_t count, size_t max);
 
 #endif

@@ -1,0 +1,34 @@
+/*
+ * The words that scorers share: wines as numbers, what a wine is like, what a shopper did and how
+ * much it says, and lists of wines by score.
+ */
+#ifndef TRAINING_SCORED_H
+#define TRAINING_SCORED_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define NO_WINE UINT32_MAX
+
+struct scored {
+    uint32_t wine;
+    float score;
+};
+
+/* What a shopper did: a wine and how much it says, negative for what was disliked. */
+struct preference {
+    uint32_t wine;
+    float weight;
+};
+
+/* One of the things a wine's document says. */
+struct feature {
+    uint32_t number;
+    float weight;
+};
+
+/* Keeps the best `max` of the list at its front, best first; returns how many. Equal scores go by
+ * the number, so that results repeat. */
+size_t scored_select(struct scored *list, size_t count, size_t max);
+
+#endif
