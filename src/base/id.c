@@ -3,7 +3,6 @@
 #include "clock.h"
 
 #include <sodium.h>
-#include <stdint.h>
 #include <string.h>
 
 static const char alphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
@@ -47,4 +46,14 @@ bool id_valid(const char *text)
     if (!text || strlen(text) != ID_LENGTH || text[0] > '7')
         return false;
     return strspn(text, alphabet) == ID_LENGTH;
+}
+
+int64_t id_time_ms(const char *text)
+{
+    int64_t ms = 0;
+    if (!id_valid(text))
+        return 0;
+    for (int i = 0; i < 10; i++)
+        ms = ms << 5 | (int64_t)(strchr(alphabet, text[i]) - alphabet);
+    return ms;
 }

@@ -6,6 +6,7 @@
 #define BASE_ID_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #define ID_LENGTH 26
 #define ID_SIZE (ID_LENGTH + 1)
@@ -15,5 +16,8 @@ char *id_new(char *id);
 
 /* Whether `text` is exactly one ULID in upper case. */
 bool id_valid(const char *text);
+
+/* When the id was made, in milliseconds since the Unix epoch; 0 for what is no id. */
+int64_t id_time_ms(const char *text);
 
 #endif

@@ -115,6 +115,8 @@ static void test_ids_are_unique_and_sorted(void **state)
         assert_true(strcmp(last, next) < 0);
         memcpy(last, next, ID_SIZE);
     }
+    assert_int_equal(id_time_ms("01ARZ3NDEKTSV4RRFFQ69G5FAV"), INT64_C(1469922850259));
+    assert_int_equal(id_time_ms("no id"), 0);
     assert_false(id_valid("01ARZ3NDEKTSV4RRFFQ69G5FA"));
     assert_false(id_valid("81ARZ3NDEKTSV4RRFFQ69G5FAV"));
     assert_false(id_valid("01ARZ3NDEKTSV4RRFFQ69G5FAU "));

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MAX_UPLOADS_WAITING 8 /* of 10 MiB */
+
 static void count_in(struct product_service *service, struct metrics *metrics)
 {
     static const char help[] = "Reservations of stock by their outcome";
@@ -39,7 +41,7 @@ int product_service_new(
     count_in(service, options->metrics);
     service->router = router_new(product_routes, service);
     service->index = index_new(service->store, service->search);
-    service->worker = worker_new();
+    service->worker = worker_new("uploads", MAX_UPLOADS_WAITING);
     *out = service;
     return 0;
 }

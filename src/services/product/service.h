@@ -10,7 +10,7 @@
 
 struct buffer;
 struct product_index;
-struct product_worker;
+struct worker;
 
 struct product_service {
     struct product_store *store;
@@ -21,7 +21,7 @@ struct product_service {
     char currency[MONEY_CURRENCY_SIZE];
     struct router *router;
     struct product_index *index;
-    struct product_worker *worker;
+    struct worker *worker;
     struct product_counters {
         struct counter *reserved, *short_of;
     } counters;

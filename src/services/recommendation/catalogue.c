@@ -63,18 +63,6 @@ static void add_live(struct catalogue *catalogue, size_t chunk)
     atomic_store_explicit(&catalogue->live[chunk], live, memory_order_release);
 }
 
-/* A ULID begins with its time: 10 characters of Crockford's base 32. */
-static int64_t time_of_id(const char *id)
-{
-    static const char alphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-    int64_t ms = 0;
-    if (!id_valid(id))
-        return 0;
-    for (int i = 0; i < 10; i++)
-        ms = ms << 5 | (int64_t)(strchr(alphabet, id[i]) - alphabet);
-    return ms;
-}
-
 uint32_t catalogue_add(struct catalogue *catalogue, const char *id)
 {
     uint32_t number = catalogue_find(catalogue, id);
@@ -95,7 +83,7 @@ uint32_t catalogue_add(struct catalogue *catalogue, const char *id)
     number = text_index_add(catalogue->ids, id);
     const char *kept = text_index_text(catalogue->ids, number);
     pthread_rwlock_unlock(&catalogue->ids_lock);
-    catalogue->wines[number] = (struct wine){.id = kept, .name = "", .added_ms = time_of_id(id)};
+    catalogue->wines[number] = (struct wine){.id = kept, .name = "", .added_ms = id_time_ms(id)};
     catalogue->count++;
     return number;
 }

@@ -1,23 +1,23 @@
 #include "worker.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
-#define MAX_WAITING 8 /* uploads of 10 MiB */
-
-struct product_worker {
+struct worker {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake;
     struct worker_task *first, **last;
-    int waiting;
+    int waiting, max_waiting;
+    char name[16];
     bool stopping;
 };
 
 static void *work_loop(void *argument)
 {
-    struct product_worker *worker = argument;
-    pthread_setname_np(pthread_self(), "uploads");
+    struct worker *worker = argument;
+    pthread_setname_np(pthread_self(), worker->name);
     pthread_mutex_lock(&worker->lock);
     for (;;) {
         while (!worker->first && !worker->stopping)
@@ -37,12 +37,14 @@ static void *work_loop(void *argument)
     return NULL;
 }
 
-struct product_worker *worker_new(void)
+struct worker *worker_new(const char *name, int max_waiting)
 {
-    struct product_worker *worker = calloc(1, sizeof(*worker));
+    struct worker *worker = calloc(1, sizeof(*worker));
     if (!worker)
         abort();
     worker->last = &worker->first;
+    worker->max_waiting = max_waiting;
+    snprintf(worker->name, sizeof(worker->name), "%s", name);
     pthread_mutex_init(&worker->lock, NULL);
     pthread_cond_init(&worker->wake, NULL);
     if (pthread_create(&worker->thread, NULL, work_loop, worker) != 0)
@@ -50,7 +52,7 @@ struct product_worker *worker_new(void)
     return worker;
 }
 
-void worker_free(struct product_worker *worker)
+void worker_free(struct worker *worker)
 {
     if (!worker)
         return;
@@ -64,10 +66,10 @@ void worker_free(struct product_worker *worker)
     free(worker);
 }
 
-bool worker_add(struct product_worker *worker, struct worker_task *task)
+bool worker_add(struct worker *worker, struct worker_task *task)
 {
     pthread_mutex_lock(&worker->lock);
-    bool room = worker->waiting < MAX_WAITING && !worker->stopping;
+    bool room = worker->waiting < worker->max_waiting && !worker->stopping;
     if (room) {
         task->next = NULL;
         *worker->last = task;
