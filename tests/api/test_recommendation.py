@@ -188,11 +188,13 @@ def test_activity_is_taken(store):
         {"type": "activity.impression", "wine_id": wine["id"]},
         {"type": "activity.clicked", "wine_id": wine["id"], "unknown": "ignored"},
         {"type": "activity.searched", "query": "  riesling  ", "results": 3},
+        {"type": "activity.clicked", "wine_id": wine["id"], "list": "search", "query": "riesling", "position": 3},
+        {"type": "activity.clicked", "wine_id": wine["id"], "position": 1, "experiment": UNKNOWN, "arm": "b"},
         {"type": "activity.viewed", "wine_id": UNKNOWN},
     ]
     answer = post(store, {"events": events})
     assert answer.status_code == 202, answer.text
-    assert answer.json() == {"accepted": 4}
+    assert answer.json() == {"accepted": 6}
     assert "Set-Cookie" not in answer.headers
 
 
@@ -216,6 +218,10 @@ def test_activity_is_taken(store):
         ([{"type": "activity.searched", "query": "a", "results": 1.5}], "events[0].results"),
         ([{"type": "activity.searched", "query": "a", "at": "yesterday"}], "events[0].at"),
         ([{"type": "activity.searched", "query": "a", "list": "l" * 51}], "events[0].list"),
+        ([{"type": "activity.clicked", "wine_id": UNKNOWN, "position": 0}], "events[0].position"),
+        ([{"type": "activity.clicked", "wine_id": UNKNOWN, "query": "x" * 201}], "events[0].query"),
+        ([{"type": "activity.clicked", "wine_id": UNKNOWN, "experiment": "1", "arm": "a"}], "events[0].experiment"),
+        ([{"type": "activity.clicked", "wine_id": UNKNOWN, "experiment": UNKNOWN, "arm": "c"}], "events[0].arm"),
     ],
 )
 def test_bad_activity_is_refused_naming_the_field(store, events, field):

@@ -2,6 +2,7 @@
 
 #include "arena.h"
 #include "clock.h"
+#include "crowd.h"
 #include "csv.h"
 #include "model.h"
 #include "text.h"
@@ -289,6 +290,39 @@ static void popularity_fades(void **state)
     assert_string_equal(picks[0].wine_id, wine_id(f->arena, 2));
 }
 
+#define CRAZE 200000
+
+static void one_shopper_does_not_rule_the_rest(void **state)
+{
+    struct fixture *f = *state;
+    struct model_pick picks[3];
+    struct model_stats stats;
+    const char *ids[300];
+    bool personal;
+    for (int i = 0; i < 300; i++) {
+        add_wine(f, i, "Red", "Syrah", "Rhone");
+        ids[i] = wine_id(f->arena, i);
+    }
+    for (int i = 0; i < CRAZE; i++) {
+        model_view(f->model, "mad", ids[1], NOW + i);
+        model_click(f->model, "mad", ids[2 + i % 250], NOW + i);
+    }
+    for (int i = 0; i < 5; i++)
+        model_view(f->model, wine_id(f->arena, 1000 + i), ids[290], NOW);
+    model_rebuild(f->model, NOW);
+    model_recommend(f->model, "", 3, NOW, picks, &personal);
+    assert_string_equal(picks[0].wine_id, ids[290]);
+    model_stats(f->model, &stats);
+    assert_true(stats.pairs <= CROWD_SIGNS * 5);
+    assert_int_equal(stats.profiles, 6);
+    /* What was seen an hour before counts again. */
+    for (int i = 0; i < 6; i++)
+        model_view(f->model, "mad", ids[1], NOW + (i + 1) * (CROWD_PAUSE_S * 1000 + 1000));
+    model_rebuild(f->model, NOW);
+    model_recommend(f->model, "", 3, NOW, picks, &personal);
+    assert_string_equal(picks[0].wine_id, ids[1]);
+}
+
 /* ---- threads ---- */
 
 struct racing {
@@ -524,6 +558,7 @@ int main(void)
         cmocka_unit_test(a_merge_joins_cart_and_taste),
         cmocka_unit_test_setup_teardown(new_wines_are_news_only_after_the_opening, setup, teardown),
         cmocka_unit_test_setup_teardown(popularity_fades, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_shopper_does_not_rule_the_rest, setup, teardown),
         cmocka_unit_test_setup_teardown(asking_goes_on_while_learning, setup, teardown),
         cmocka_unit_test(similar_wines_beat_popular_ones),
         cmocka_unit_test(similar_wines_beat_popular_ones_in_the_like),

@@ -471,14 +471,16 @@ static void activity_reaches_the_stream_without_names(void **state)
         "{\"events\":[{\"type\":\"activity.viewed\",\"wine_id\":\"%s\",\"list\":\"search\"},"
         "{\"type\":\"activity.searched\",\"query\":\" ada@example.com \",\"results\":0},"
         "{\"type\":\"activity.searched\",\"query\":\"  \"},"
-        "{\"type\":\"activity.clicked\",\"wine_id\":\"%s\"}]}",
-        f->product.ids[1], id_new(unknown));
+        "{\"type\":\"activity.clicked\",\"wine_id\":\"%s\"},"
+        "{\"type\":\"activity.clicked\",\"wine_id\":\"%s\",\"query\":\"ada@example.com\","
+        "\"position\":3,\"experiment\":\"01J9ZQ4T8M3V5X7Y9A1B2C3D4E\",\"arm\":\"b\"}]}",
+        f->product.ids[1], id_new(unknown), f->product.ids[2]);
     assert_int_equal(post(f, text, &answer), 202);
-    assert_int_equal(json_int_or(answer, "accepted", -1), 2);
+    assert_int_equal(json_int_or(answer, "accepted", -1), 3);
     json_decref(answer);
     struct stream_record *records;
     struct error error;
-    int found = 0;
+    int found = 0, arms = 0;
     for (int shard = 0; shard < stream_shards(f->stream); shard++) {
         int count = stream_read(f->stream, shard, 0, 10, f->arena, &records, &error);
         for (int i = 0; i < count; i++, found++) {
@@ -490,9 +492,17 @@ static void activity_reaches_the_stream_without_names(void **state)
             assert_string_equal(json_text_or(event, "id", ""), records[i].id);
             if (json_object_get(data, "query"))
                 assert_string_equal(json_text_or(data, "query", ""), "***");
+            if (json_object_get(data, "arm")) {
+                assert_string_equal(json_text_or(data, "arm", ""), "b");
+                assert_string_equal(
+                    json_text_or(data, "experiment", ""), "01J9ZQ4T8M3V5X7Y9A1B2C3D4E");
+                assert_int_equal(json_int_or(data, "position", 0), 3);
+                arms++;
+            }
         }
     }
-    assert_int_equal(found, 2);
+    assert_int_equal(found, 3);
+    assert_int_equal(arms, 1);
 }
 
 static void bad_activity_is_refused_by_field(void **state)
@@ -513,6 +523,24 @@ static void bad_activity_is_refused_by_field(void **state)
     assert_refused(f,
         "{\"events\":[{\"type\":\"activity.searched\",\"query\":\"a\",\"at\":\"now\"}]}",
         "events[0].at");
+    static const struct {
+        const char *members, *field;
+    } shown[] = {
+        {"\"position\":0", "events[0].position"},
+        {"\"position\":10001", "events[0].position"},
+        {"\"position\":\"first\"", "events[0].position"},
+        {"\"query\":7", "events[0].query"},
+        {"\"experiment\":\"x\",\"arm\":\"a\"", "events[0].experiment"},
+        {"\"arm\":\"a\"", "events[0].experiment"},
+        {"\"experiment\":\"01J9ZQ4T8M3V5X7Y9A1B2C3D4E\"", "events[0].arm"},
+        {"\"experiment\":\"01J9ZQ4T8M3V5X7Y9A1B2C3D4E\",\"arm\":\"c\"", "events[0].arm"},
+    };
+    for (size_t i = 0; i < sizeof(shown) / sizeof(*shown); i++)
+        assert_refused(f,
+            arena_printf(f->arena,
+                "{\"events\":[{\"type\":\"activity.clicked\",\"wine_id\":\"%s\",%s}]}",
+                f->product.ids[1], shown[i].members),
+            shown[i].field);
     struct buffer many = BUFFER_INIT;
     buffer_append_text(&many, "{\"events\":[");
     for (int i = 0; i <= ACTIVITY_MAX; i++)

@@ -98,10 +98,58 @@ static int read_at(
     return 0;
 }
 
+/* Of an experiment both are told, or nothing is. */
+static int read_experiment(
+    const json_t *item, struct arena *arena, struct activity *activity, struct error *error)
+{
+    const char *experiment = NULL, *arm = NULL;
+    int rc = json_find_text(item, "experiment", 1, 64, &experiment, error);
+    if (rc == 0)
+        rc = json_find_text(item, "arm", 1, 8, &arm, error);
+    if (rc < 0 || (!experiment && !arm))
+        return rc;
+    if (!experiment || !id_valid(experiment))
+        return error_set(
+            error, ERROR_INVALID, NULL, "experiment", "must be the id of an experiment");
+    if (!arm || (strcmp(arm, "a") != 0 && strcmp(arm, "b") != 0))
+        return error_set(error, ERROR_INVALID, NULL, "arm", "must be a or b");
+    activity->experiment = arena_strdup(arena, experiment);
+    activity->arm = *arm == 'a' ? "a" : "b";
+    return 0;
+}
+
+/* What of a list a wine was shown in, seen or chosen. */
+static int read_shown(
+    const json_t *item, struct arena *arena, struct activity *activity, struct error *error)
+{
+    const char *query = NULL;
+    int rc = read_wine(item, arena, activity, error);
+    if (rc == 0)
+        rc = json_find_text(item, "query", 0, ACTIVITY_MAX_QUERY, &query, error);
+    if (rc == 0)
+        rc = json_find_int(item, "position", 1, ACTIVITY_MAX_POSITION, &activity->position, error);
+    if (rc == 0)
+        rc = read_experiment(item, arena, activity, error);
+    activity->query = query ? activity_scrub(arena, query) : NULL;
+    return rc;
+}
+
+static int read_search(
+    const json_t *item, struct arena *arena, struct activity *activity, struct error *error)
+{
+    const char *query;
+    int rc = json_get_text(item, "query", 0, ACTIVITY_MAX_QUERY, &query, error);
+    if (rc == 0)
+        rc = json_find_int(item, "results", 0, INT32_MAX, &activity->results, error);
+    if (rc == 0)
+        activity->query = activity_scrub(arena, query);
+    return rc;
+}
+
 static int read_one(const json_t *item, int64_t now_ms, struct arena *arena,
     struct activity *activity, struct error *error)
 {
-    const char *type, *query = NULL, *list = NULL;
+    const char *type, *list = NULL;
     if (!json_is_object(item))
         return error_set(error, ERROR_INVALID, NULL, "", "must be an object");
     *activity = (struct activity){.results = -1, .at_ms = now_ms};
@@ -113,15 +161,12 @@ static int read_one(const json_t *item, int64_t now_ms, struct arena *arena,
         return error_set(error, ERROR_INVALID, NULL, "type",
             "must be activity.viewed, activity.impression, activity.clicked or activity.searched");
     bool search = strcmp(activity->type, "activity.searched") == 0;
-    rc = search ? json_get_text(item, "query", 0, ACTIVITY_MAX_QUERY, &query, error)
-                : read_wine(item, arena, activity, error);
+    rc = search ? read_search(item, arena, activity, error)
+                : read_shown(item, arena, activity, error);
     if (rc == 0)
         rc = json_find_text(item, "list", 0, ACTIVITY_MAX_LIST, &list, error);
-    if (rc == 0 && search)
-        rc = json_find_int(item, "results", 0, INT32_MAX, &activity->results, error);
     if (rc == 0)
         rc = read_at(item, now_ms, activity, error);
-    activity->query = query ? activity_scrub(arena, query) : NULL;
     activity->list = list ? activity_scrub(arena, list) : NULL;
     return rc;
 }
@@ -164,6 +209,13 @@ static void append_member(struct buffer *buffer, const char *name, const char *v
     buffer_append_json(buffer, value);
 }
 
+static void append_number(struct buffer *buffer, const char *name, int64_t value)
+{
+    if (buffer->data[buffer->length - 1] != '{')
+        buffer_append_char(buffer, ',');
+    buffer_printf(buffer, "\"%s\":%lld", name, (long long)value);
+}
+
 void activity_append_data(
     struct buffer *buffer, const struct activity *activity, const char *user, const char *guest)
 {
@@ -174,11 +226,11 @@ void activity_append_data(
     append_member(buffer, "wine_id", activity->wine_id);
     append_member(buffer, "query", activity->query);
     append_member(buffer, "list", activity->list);
-    if (activity->results >= 0) {
-        if (buffer->data[buffer->length - 1] != '{')
-            buffer_append_char(buffer, ',');
-        buffer_append_text(buffer, "\"results\":");
-        buffer_append_int(buffer, activity->results);
-    }
+    append_member(buffer, "experiment", activity->experiment);
+    append_member(buffer, "arm", activity->arm);
+    if (activity->position > 0)
+        append_number(buffer, "position", activity->position);
+    if (activity->results >= 0)
+        append_number(buffer, "results", activity->results);
     buffer_append_char(buffer, '}');
 }

@@ -12,14 +12,17 @@ struct buffer;
 #define ACTIVITY_MAX 50
 #define ACTIVITY_MAX_QUERY 200
 #define ACTIVITY_MAX_LIST 50
+#define ACTIVITY_MAX_POSITION 10000
 
 struct activity {
     const char *type;    /* one of the four */
     const char *wine_id; /* NULL for searches */
-    const char *query;   /* of searches, scrubbed; else NULL */
+    const char *query;   /* scrubbed; of the search, or that a wine was found by (NULL: none) */
     const char *list;    /* NULL: not told */
     int64_t results;     /* -1: not told */
-    int64_t at_ms;       /* when it happened, by the client's clock within the last day */
+    int64_t position;    /* of the wine in the list, from 1; 0: not told */
+    const char *experiment, *arm; /* both or none (NULL) */
+    int64_t at_ms;                /* when it happened, by the client's clock within the last day */
 };
 
 /* Reads `{"events": [...]}` into an array in the arena; returns the count, or ERROR_INVALID naming

@@ -1,4 +1,5 @@
 /* What the model learns. */
+#include "crowd.h"
 #include "model_internal.h"
 
 #include <stdlib.h>
@@ -27,6 +28,7 @@ struct model *model_new(size_t max_profiles)
         abort();
     catalogue_init(&model->catalogue);
     model->profiles = profiles_new(max_profiles);
+    model->crowd = crowd_new();
     pthread_mutex_init(&model->learning, NULL);
     pthread_mutex_init(&model->snapshot_lock, NULL);
     model->wines_changed = true;
@@ -41,6 +43,7 @@ void model_free(struct model *model)
         return;
     snapshot_release(model->snapshot);
     profiles_free(model->profiles);
+    crowd_free(model->crowd);
     pairs_release(&model->pairs);
     catalogue_release(&model->catalogue);
     pthread_mutex_destroy(&model->learning);
@@ -142,15 +145,17 @@ static void pair_with_past(
     }
 }
 
-static void look(
-    struct model *model, const char *shopper, const char *wine_id, float weight, int64_t at_ms)
+static void look(struct model *model, const char *shopper, const char *wine_id,
+    enum crowd_sign sign, float weight, int64_t at_ms)
 {
     pthread_mutex_lock(&model->learning);
     uint32_t wine = catalogue_add(&model->catalogue, wine_id);
     if (wine != NO_WINE) {
-        add_popularity(model, wine, weight, at_ms);
-        add_occurrence(model, wine, PAIR_VIEWED, at_ms);
-        pair_with_past(model, shopper, wine, /* liked= */ false, at_ms);
+        if (crowd_counts(model->crowd, shopper, wine, sign, at_ms)) {
+            add_popularity(model, wine, weight, at_ms);
+            add_occurrence(model, wine, PAIR_VIEWED, at_ms);
+            pair_with_past(model, shopper, wine, /* liked= */ false, at_ms);
+        }
         profiles_see(model->profiles, shopper, wine, PROFILE_VIEWED, weight, at_ms);
     }
     pthread_mutex_unlock(&model->learning);
@@ -158,12 +163,12 @@ static void look(
 
 void model_view(struct model *model, const char *shopper, const char *wine_id, int64_t at_ms)
 {
-    look(model, shopper, wine_id, WEIGHT_VIEW, at_ms);
+    look(model, shopper, wine_id, CROWD_VIEW, WEIGHT_VIEW, at_ms);
 }
 
 void model_click(struct model *model, const char *shopper, const char *wine_id, int64_t at_ms)
 {
-    look(model, shopper, wine_id, WEIGHT_CLICK, at_ms);
+    look(model, shopper, wine_id, CROWD_CLICK, WEIGHT_CLICK, at_ms);
 }
 
 void model_cart(
@@ -174,7 +179,8 @@ void model_cart(
     if (wine != NO_WINE) {
         profiles_cart(model->profiles, shopper, wine, inside);
         if (inside) {
-            add_popularity(model, wine, WEIGHT_CART, at_ms);
+            if (crowd_counts(model->crowd, shopper, wine, CROWD_CART, at_ms))
+                add_popularity(model, wine, WEIGHT_CART, at_ms);
             profiles_see(model->profiles, shopper, wine, PROFILE_CARTED, WEIGHT_CART, at_ms);
         }
     }
@@ -215,7 +221,8 @@ void model_rate(
     pthread_mutex_lock(&model->learning);
     uint32_t wine = catalogue_add(&model->catalogue, wine_id);
     if (wine != NO_WINE) {
-        if (stars >= LIKED_STARS) {
+        if (stars >= LIKED_STARS &&
+            crowd_counts(model->crowd, shopper, wine, CROWD_RATING, at_ms)) {
             add_popularity(model, wine, (stars - 2.5) * 2, at_ms);
             add_occurrence(model, wine, PAIR_LIKED, at_ms);
             pair_with_past(model, shopper, wine, /* liked= */ true, at_ms);

@@ -33,6 +33,7 @@ struct model {
 
     pthread_mutex_t learning; /* guards the catalogue's tables and all below */
     struct pairs pairs;
+    struct crowd *crowd;
     bool wines_changed, counts_changed;
     int64_t rebuilds;
 

@@ -2,7 +2,7 @@
 import type { Wine } from "../api/types.ts";
 import { Bottle } from "../bottle/Bottle.tsx";
 import { t } from "../i18n/index.ts";
-import { noteActivity, useImpression } from "../lib/activity.ts";
+import { noteShown, type Shown, useImpression } from "../lib/activity.ts";
 import { addToCart, inCart } from "../lib/cart.ts";
 import { money } from "../lib/format.ts";
 import { LONG_MS } from "../lib/resource.ts";
@@ -69,7 +69,7 @@ export function AddButton({ wine, onAdded, ...rest }: { wine: Wine; onAdded?: ()
   );
 }
 
-interface CardProps {
+interface CardProps extends Omit<Shown, "list"> {
   wine: Wine;
   /** Where it is shown, for what the store learns. */
   list: string;
@@ -77,8 +77,8 @@ interface CardProps {
   level?: 2 | 3;
 }
 
-export function WineCard({ wine, list, reason, level = 2 }: CardProps) {
-  const ref = useImpression<HTMLElement>(wine.id, list);
+export function WineCard({ wine, reason, level = 2, ...shown }: CardProps) {
+  const ref = useImpression<HTMLElement>(wine.id, shown);
   const Heading = level === 2 ? "h2" : "h3";
   return (
     <article class="wine-card" ref={ref}>
@@ -92,7 +92,7 @@ export function WineCard({ wine, list, reason, level = 2 }: CardProps) {
         <Heading class="wine-card-name">
           <a
             href={winePath(wine)}
-            onClick={() => noteActivity({ type: "activity.clicked", wine_id: wine.id, list })}
+            onClick={() => noteShown("activity.clicked", wine.id, shown)}
           >
             {wine.name} <span class="vintage">{wine.vintage ?? ""}</span>
           </a>
@@ -165,6 +165,7 @@ export function WineRow({
                 <WineCard
                   wine={wine}
                   list={list}
+                  position={i + 1}
                   level={3}
                   {...(reasons?.[i] ? { reason: reasons[i] as string } : {})}
                 />

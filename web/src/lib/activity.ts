@@ -6,12 +6,23 @@
 import { useEffect, useRef } from "preact/hooks";
 import { apiUrl } from "../api/client.ts";
 
-export interface Activity {
+/** Where a wine was shown: what goes with its impressions and clicks. */
+export interface Shown {
+  list?: string;
+  /** The search that found it. */
+  query?: string;
+  /** From 1. */
+  position?: number;
+  /** As the list of recommendations gave it. */
+  experiment?: { id: string; arm: "a" | "b" };
+}
+
+export interface Activity extends Omit<Shown, "experiment"> {
   type: "activity.viewed" | "activity.impression" | "activity.clicked" | "activity.searched";
   wine_id?: string;
-  query?: string;
   results?: number;
-  list?: string;
+  experiment?: string;
+  arm?: "a" | "b";
   at?: string;
 }
 
@@ -45,6 +56,21 @@ export function noteActivity(activity: Activity): void {
   else timer ||= window.setTimeout(() => flush(false), EVERY_MS);
 }
 
+const MAX_QUERY = 200;
+const MAX_POSITION = 10_000;
+
+export function noteShown(type: "activity.impression" | "activity.clicked", wineId: string, shown: Shown): void {
+  const { list, query, position, experiment } = shown;
+  noteActivity({
+    type,
+    wine_id: wineId,
+    list,
+    ...(query && { query: query.slice(0, MAX_QUERY) }),
+    ...(position && position <= MAX_POSITION && { position }),
+    ...(experiment && { experiment: experiment.id, arm: experiment.arm }),
+  });
+}
+
 export function startActivity(): void {
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "hidden") flush(true);
@@ -53,30 +79,31 @@ export function startActivity(): void {
 }
 
 let observer: IntersectionObserver | undefined;
-const shown = new WeakMap<Element, () => void>();
+const onScreen = new WeakMap<Element, () => void>();
 
 function watch(element: Element, onShown: () => void): () => void {
   observer ??= new IntersectionObserver(
     (entries) => {
       for (const entry of entries) {
         if (!entry.isIntersecting) continue;
-        shown.get(entry.target)?.();
+        onScreen.get(entry.target)?.();
         observer?.unobserve(entry.target);
       }
     },
     { threshold: 0.6 },
   );
-  shown.set(element, onShown);
+  onScreen.set(element, onShown);
   observer.observe(element);
   return () => observer?.unobserve(element);
 }
 
 /** A reference for a card: once most of it has been on the screen, that is an impression. */
-export function useImpression<E extends Element>(wineId: string, list: string) {
+export function useImpression<E extends Element>(wineId: string, shown: Shown) {
   const ref = useRef<E>(null);
+  const { list, query, position, experiment } = shown;
   useEffect(() => {
     if (!ref.current || typeof IntersectionObserver === "undefined") return;
-    return watch(ref.current, () => noteActivity({ type: "activity.impression", wine_id: wineId, list }));
-  }, [wineId, list]);
+    return watch(ref.current, () => noteShown("activity.impression", wineId, shown));
+  }, [wineId, list, query, position, experiment?.id, experiment?.arm]);
   return ref;
 }

@@ -370,6 +370,9 @@ export function List() {
   useTitle(title);
 
   const searched = query.get("q");
+  // While the next answer is on its way, the wines shown are still those of the last search.
+  const shownFor = useRef(searched);
+  if (found.data) shownFor.current = searched;
   useEffect(() => {
     if (!found.data) return;
     say(t.list.results(found.data.total, count(found.data.total)));
@@ -443,9 +446,13 @@ export function List() {
         ) : (
           <>
             <ul class={fresh ? "wine-grid" : "wine-grid stale"}>
-              {list.items.map((wine) => (
+              {list.items.map((wine, i) => (
                 <li key={wine.id}>
-                  <WineCard wine={wine} list={searched ? "search" : "list"} />
+                  <WineCard
+                    wine={wine}
+                    position={i + 1}
+                    {...(shownFor.current ? { list: "search", query: shownFor.current } : { list: "list" })}
+                  />
                 </li>
               ))}
             </ul>
