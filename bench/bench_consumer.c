@@ -7,6 +7,7 @@
  *   bench_consumer [DIRECTORY [ORDERS]]
  */
 #include "arena.h"
+#include "blob.h"
 #include "buffer.h"
 #include "clock.h"
 #include "cloudevent.h"
@@ -139,12 +140,16 @@ int main(int argc, char **argv)
     struct warehouse *warehouse = NULL;
     struct stream *stream =
         stream_memory_new(&(struct stream_options){.max_bytes = INT64_C(8) << 30});
+    struct blob *blob = blob_memory_new();
     struct recommendation_service *service = NULL;
     struct stream_consumer *consumer = NULL;
     if (warehouse_sqlite_open(&warehouse, path, &error) < 0 ||
         recommendation_service_new(&service,
-            &(struct recommendation_options){
-                .stream = stream, .warehouse = warehouse, .product = product, .currency = "USD"},
+            &(struct recommendation_options){.stream = stream,
+                .warehouse = warehouse,
+                .product = product,
+                .blob = blob,
+                .currency = "USD"},
             &error) < 0 ||
         recommendation_service_start(service, &error) < 0)
         fail(&error);
@@ -178,6 +183,7 @@ int main(int argc, char **argv)
     recommendation_service_free(service);
     warehouse_close(warehouse);
     stream_close(stream);
+    blob_close(blob);
     upstream_free(product);
     upstream_free(model);
     router_free(router);

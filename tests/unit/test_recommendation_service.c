@@ -2,6 +2,7 @@
 
 #include "activity.h"
 #include "arena.h"
+#include "blob.h"
 #include "buffer.h"
 #include "clock.h"
 #include "cloudevent.h"
@@ -115,6 +116,7 @@ struct fixture {
     struct product product;
     struct stream *stream;
     struct warehouse *warehouse;
+    struct blob *blob;
     struct recommendation_service *service;
     struct upstream *upstream;
     struct arena *arena;
@@ -135,6 +137,7 @@ static void start(struct fixture *f)
     struct recommendation_options options = {.stream = f->stream,
         .warehouse = f->warehouse,
         .product = f->product.upstream,
+        .blob = f->blob,
         .currency = "USD"};
     assert_int_equal(recommendation_service_new(&f->service, &options, &error), 0);
     assert_int_equal(recommendation_service_start(f->service, &error), 0);
@@ -158,6 +161,7 @@ static int setup(void **state)
     f->upstream = upstream_local("recommendation");
     f->stream = stream_memory_new(NULL);
     f->warehouse = warehouse_memory_new();
+    f->blob = blob_memory_new();
     f->arena = arena_new();
     start(f);
     await_ready(f);
@@ -170,6 +174,7 @@ static int teardown(void **state)
     struct fixture *f = *state;
     stop(f);
     warehouse_close(f->warehouse);
+    blob_close(f->blob);
     stream_close(f->stream);
     upstream_free(f->upstream);
     upstream_free(f->product.upstream);

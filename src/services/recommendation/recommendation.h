@@ -18,6 +18,7 @@
 
 #include <stdbool.h>
 
+struct blob;
 struct metrics;
 struct recommendation_service;
 struct router;
@@ -29,6 +30,7 @@ struct recommendation_options {
     struct stream *stream;
     struct warehouse *warehouse;
     struct upstream *product;
+    struct blob *blob;       /* keeps what is under "models/" */
     struct metrics *metrics; /* may be NULL */
     const char *currency;    /* of the shop, for days without orders; copied */
 };

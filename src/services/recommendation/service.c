@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define MAX_PROFILES 20000
+#define MAX_TASKS_WAITING 16
 
 static const struct route routes[] = {
     {HTTP_GET, "/api/v1/wines/{id}/similar", route_similar},
@@ -63,6 +64,8 @@ int recommendation_service_new(struct recommendation_service **out,
     snprintf(service->currency, sizeof(service->currency), "%s", options->currency);
     service->model = model_new(MAX_PROFILES);
     service->recent = recent_new(RECENT_EVENTS);
+    service->experiments = experiments_new(options->blob);
+    service->worker = worker_new("models", MAX_TASKS_WAITING);
     service->router = router_new(routes, service);
     pthread_mutex_init(&service->lock, NULL);
     pthread_condattr_t attributes;
@@ -110,6 +113,8 @@ void recommendation_service_free(struct recommendation_service *service)
 {
     if (!service)
         return;
+    worker_free(service->worker);
+    experiments_free(service->experiments);
     router_free(service->router);
     model_free(service->model);
     recent_free(service->recent);
@@ -138,4 +143,14 @@ const char *service_documents_path(struct arena *arena, const char *const *ids, 
     const char *text = arena_strndup(arena, path.data, path.length);
     buffer_release(&path);
     return text;
+}
+
+bool service_admits_office(struct exchange *exchange)
+{
+    if (exchange->request.identity.role == ROLE_ADMIN)
+        return true;
+    bool known = *exchange->request.identity.user != '\0';
+    http_problem(exchange, known ? 403 : 401, known ? "forbidden" : "unauthenticated", NULL,
+        known ? "this is for the back office" : "sign in first");
+    return false;
 }

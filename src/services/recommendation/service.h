@@ -3,6 +3,7 @@
 #define RECOMMENDATION_SERVICE_H
 
 #include "exchange.h"
+#include "experiments.h"
 #include "model.h"
 #include "money.h"
 #include "recent.h"
@@ -10,6 +11,7 @@
 #include "stream.h"
 #include "upstream.h"
 #include "warehouse.h"
+#include "worker.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -22,6 +24,8 @@ struct recommendation_service {
     char currency[MONEY_CURRENCY_SIZE];
     struct router *router;
     struct model *model;
+    struct experiments *experiments;
+    struct worker *worker; /* for what waits for the blob store */
     atomic_bool ready;
     atomic_int_fast64_t taken; /* events learnt from */
 
@@ -43,6 +47,9 @@ void route_recommendations(void *service, struct exchange *exchange);
 void route_dashboard(void *service, struct exchange *exchange);
 void route_told(void *service, struct exchange *exchange);
 void recommendation_route_ready(void *service, struct exchange *exchange);
+
+/* Whether an admin asks; replies 401 or 403 if not. */
+bool service_admits_office(struct exchange *exchange);
 
 /* Learns that something came; any thread. */
 void service_changed(struct recommendation_service *service);
