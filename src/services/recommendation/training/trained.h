@@ -27,17 +27,26 @@ struct trained;
 struct trained *trained_retain(struct trained *trained);
 void trained_release(struct trained *trained); /* NULL is fine */
 
-struct trained_info {
-    int64_t version;    /* 0 until it is kept */
-    int64_t trained_ms; /* wall clock */
-    int64_t until_ms;   /* of the newest event it knows; the trend's "now" */
-    size_t wines, shoppers, events;
-    bool linear;                         /* else the catalogue was too large for it */
-    double seconds, linear_seconds;      /* the training took, and of these the linear model */
+/* What is known of one training; kept beside the model's bytes, which are the same for the same
+ * input. */
+struct trained_record {
+    int64_t version;                     /* 0 until it is kept */
+    int64_t trained_ms;                  /* wall clock */
+    double seconds, linear_seconds;      /* it took, and of these the linear model */
     double recall, ndcg;                 /* on the held-out last events (evaluate.h), ... */
     double popular_recall, popular_ndcg; /* ... and the popular list's; negative: not measured */
 };
+
+struct trained_info {
+    int64_t until_ms; /* the newest event it knows; the trend's "now" */
+    size_t wines, shoppers, events;
+    bool linear; /* else the catalogue was too large for it */
+    struct trained_record record;
+};
 const struct trained_info *trained_info(const struct trained *trained);
+
+/* Before the model is shared. */
+void trained_set_record(struct trained *trained, const struct trained_record *record);
 
 /* The wine's id, the model's until it is released. */
 const char *trained_wine_id(const struct trained *trained, uint32_t wine);
@@ -69,6 +78,10 @@ struct trained_act {
 /* From acts, oldest first and each wine once, to weights: newer ones say more, better stars and
  * stronger kinds too. `out` has room for `count`; returns how many, at most TRAINED_MAX_ACTS. */
 size_t trained_preferences(const struct trained *trained, const struct trained_act *acts,
+    size_t count, struct preference *out);
+
+/* The same for one who has the strengths (events.h) already; `wines` are the model's numbers. */
+size_t trained_weigh(const struct trained *trained, const uint32_t *wines, const float *strengths,
     size_t count, struct preference *out);
 
 /* ---- ranking ---- */

@@ -1,0 +1,398 @@
+#include "trained_internal.h"
+
+#include "events.h"
+#include "numeric.h"
+
+#include <cblas.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ROUGH_MIN 1024 /* the rough pass hands on at least so many wines, */
+#define ROUGH_FACTOR 8 /* and so many times those asked for */
+
+struct trained *trained_retain(struct trained *trained)
+{
+    atomic_fetch_add_explicit(&trained->references, 1, memory_order_relaxed);
+    return trained;
+}
+
+void trained_release(struct trained *trained)
+{
+    if (!trained || atomic_fetch_sub_explicit(&trained->references, 1, memory_order_acq_rel) != 1)
+        return;
+    text_index_free(trained->ids);
+    free(trained->fresh);
+    free(trained->trend);
+    free(trained->popularity);
+    free(trained->weights);
+    free(trained->columns);
+    free(trained->factors);
+    free(trained->gram);
+    free(trained->mean);
+    free(trained->covariance);
+    free(trained->codes);
+    free(trained->scales);
+    free(trained);
+}
+
+const struct trained_info *trained_info(const struct trained *trained)
+{
+    return &trained->info;
+}
+
+void trained_set_record(struct trained *trained, const struct trained_record *record)
+{
+    trained->info.record = *record;
+}
+
+const char *trained_wine_id(const struct trained *trained, uint32_t wine)
+{
+    return text_index_text(trained->ids, wine);
+}
+
+uint32_t trained_find(const struct trained *trained, const char *wine_id)
+{
+    return text_index_find(trained->ids, wine_id);
+}
+
+bool trained_is_new(const struct trained *trained, uint32_t wine)
+{
+    return trained->fresh[wine];
+}
+
+float trained_popularity(const struct trained *trained, uint32_t wine)
+{
+    return trained->popularity[wine];
+}
+
+/* ---- what follows from the vectors ---- */
+
+static float dot(const float *a, const float *b, size_t count)
+{
+    float sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += a[i] * b[i];
+    return sum;
+}
+
+static void find_moments(struct trained *trained)
+{
+    size_t dims = (size_t)trained->als.dims, wines = trained->info.wines;
+    double *mean = numeric_new(dims, sizeof(*mean));
+    double *square = numeric_new(dims * dims, sizeof(*square));
+    for (size_t wine = 0; wine < wines; wine++) {
+        const float *vector = trained->factors + wine * dims;
+        for (size_t i = 0; i < dims; i++) {
+            mean[i] += (double)vector[i];
+            for (size_t j = 0; j <= i; j++)
+                square[i * dims + j] += (double)vector[i] * (double)vector[j];
+        }
+    }
+    for (size_t i = 0; i < dims; i++) {
+        trained->mean[i] = (float)(mean[i] / (double)wines);
+        for (size_t j = 0; j <= i; j++) {
+            double covariance = square[i * dims + j] / (double)wines -
+                                mean[i] / (double)wines * (mean[j] / (double)wines);
+            trained->covariance[i * dims + j] = trained->covariance[j * dims + i] =
+                (float)covariance;
+        }
+    }
+    free(mean);
+    free(square);
+}
+
+static void find_codes(struct trained *trained)
+{
+    size_t dims = (size_t)trained->als.dims, wines = trained->info.wines;
+    trained->codes = numeric_new(wines * dims, sizeof(*trained->codes));
+    trained->scales = numeric_new(wines, sizeof(*trained->scales));
+    for (size_t wine = 0; wine < wines; wine++) {
+        const float *vector = trained->factors + wine * dims;
+        float largest = 0;
+        for (size_t i = 0; i < dims; i++)
+            largest = fmaxf(largest, fabsf(vector[i]));
+        float scale = largest / 127;
+        trained->scales[wine] = scale;
+        for (size_t i = 0; scale > 0 && i < dims; i++)
+            trained->codes[wine * dims + i] = (int8_t)lrintf(vector[i] / scale);
+    }
+}
+
+void trained_prepare(struct trained *trained)
+{
+    size_t dims = (size_t)trained->als.dims;
+    trained->gram = numeric_new(dims * dims, sizeof(float));
+    trained->mean = numeric_new(dims, sizeof(float));
+    trained->covariance = numeric_new(dims * dims, sizeof(float));
+    numeric_blas_threads(1);
+    als_gram(trained->factors, trained->info.wines, &trained->als, trained->gram);
+    find_moments(trained);
+    if (trained->info.wines > TRAINED_EXACT_WINES)
+        find_codes(trained);
+    atomic_init(&trained->references, 1);
+}
+
+/* ---- a shopper ---- */
+
+size_t trained_weigh(const struct trained *trained, const uint32_t *wines, const float *strengths,
+    size_t count, struct preference *out)
+{
+    size_t passed = count > TRAINED_MAX_ACTS ? count - TRAINED_MAX_ACTS : 0;
+    for (size_t i = passed; i < count; i++) {
+        float back = (float)(count - 1 - i);
+        out[i - passed] = (struct preference){.wine = wines[i],
+            .weight = strengths[i] * exp2f(-back / trained->blend.profile_half_life)};
+    }
+    return count - passed;
+}
+
+size_t trained_preferences(const struct trained *trained, const struct trained_act *acts,
+    size_t count, struct preference *out)
+{
+    uint32_t wines[TRAINED_MAX_ACTS];
+    float strengths[TRAINED_MAX_ACTS];
+    if (count > TRAINED_MAX_ACTS) {
+        acts += count - TRAINED_MAX_ACTS;
+        count = TRAINED_MAX_ACTS;
+    }
+    for (size_t i = 0; i < count; i++) {
+        wines[i] = acts[i].wine;
+        strengths[i] = act_strength(acts[i].kind, acts[i].stars);
+    }
+    return trained_weigh(trained, wines, strengths, count, out);
+}
+
+/* The shopper's vector; false when nothing they did counts for it. */
+static bool fold_in(const struct trained *trained, const struct preference *preferences,
+    size_t count, float *vector)
+{
+    uint32_t wines[TRAINED_MAX_ACTS];
+    float weights[TRAINED_MAX_ACTS];
+    size_t known = 0;
+    for (size_t i = 0; i < count && known < TRAINED_MAX_ACTS; i++) {
+        if (preferences[i].wine >= trained->info.wines || preferences[i].weight <= 0)
+            continue;
+        wines[known] = preferences[i].wine;
+        weights[known++] = powf(preferences[i].weight, trained->blend.fold_power);
+    }
+    if (known)
+        als_fold_in(trained->factors, trained->info.wines, trained->gram, &trained->als, wines,
+            weights, known, vector);
+    return known > 0;
+}
+
+/* ---- exact scores ---- */
+
+/* scores += weight * (values - mean) / deviation */
+static void add_standardised(float *scores, const float *values, size_t count, float weight)
+{
+    double sum = 0, squares = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += (double)values[i];
+    double mean = sum / (double)count;
+    for (size_t i = 0; i < count; i++)
+        squares += ((double)values[i] - mean) * ((double)values[i] - mean);
+    double deviation = sqrt(squares / (double)count);
+    if (deviation <= 0)
+        return;
+    float scale = (float)((double)weight / deviation), shift = (float)mean;
+    for (size_t i = 0; i < count; i++)
+        scores[i] += scale * (values[i] - shift);
+}
+
+static void add_row(const struct trained *trained, uint32_t wine, float weight, float *values)
+{
+    const float *row = trained->weights + (size_t)wine * trained->row_length;
+    if (!trained->columns) {
+        for (size_t i = 0; i < trained->row_length; i++)
+            values[i] += weight * row[i];
+        return;
+    }
+    const uint16_t *columns = trained->columns + (size_t)wine * trained->row_length;
+    for (size_t i = 0; i < trained->row_length; i++)
+        values[columns[i]] += weight * row[i];
+}
+
+static void score_all(const struct trained *trained, const struct preference *preferences,
+    size_t count, float *scores)
+{
+    size_t wines = trained->info.wines, dims = (size_t)trained->als.dims;
+    float *values = numeric_new(wines, sizeof(*values)), vector[ALS_MAX_DIMS];
+    for (size_t i = 0; i < wines; i++)
+        scores[i] = trained->blend.trend * trained->trend[i];
+    for (size_t i = 0; trained->weights && i < count; i++) {
+        if (preferences[i].wine < wines)
+            add_row(trained, preferences[i].wine, preferences[i].weight, values);
+    }
+    if (trained->weights)
+        add_standardised(scores, values, wines, 1);
+    if (fold_in(trained, preferences, count, vector)) {
+        cblas_sgemv(CblasRowMajor, CblasNoTrans, (int)wines, (int)dims, 1, trained->factors,
+            (int)dims, vector, 1, 0, values, 1);
+        add_standardised(scores, values, wines, trained->blend.factors);
+    }
+    free(values);
+}
+
+static size_t admitted(
+    const float *scores, size_t wines, trained_filter *admits, void *ctx, struct scored *list)
+{
+    size_t count = 0;
+    for (uint32_t i = 0; i < wines; i++) {
+        if (!admits || admits(ctx, i))
+            list[count++] = (struct scored){.wine = i, .score = scores[i]};
+    }
+    return count;
+}
+
+/* ---- the rough pass ---- */
+
+struct rough {
+    float vector[ALS_MAX_DIMS];
+    int8_t codes[ALS_MAX_DIMS];
+    float scale, shift; /* from a product to a weighted standardised score */
+};
+
+static int32_t dot_codes(const int8_t *a, const int8_t *b, size_t count)
+{
+    int32_t sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += a[i] * b[i];
+    return sum;
+}
+
+/* How products with the shopper's vector become standardised scores, and its codes. */
+static float rough_prepare(const struct trained *trained, struct rough *rough)
+{
+    size_t dims = (size_t)trained->als.dims;
+    double variance = 0;
+    float largest = 0;
+    for (size_t i = 0; i < dims; i++) {
+        variance += (double)rough->vector[i] *
+                    (double)dot(trained->covariance + i * dims, rough->vector, dims);
+        largest = fmaxf(largest, fabsf(rough->vector[i]));
+    }
+    rough->scale = variance > 0 ? trained->blend.factors / (float)sqrt(variance) : 0;
+    rough->shift = dot(trained->mean, rough->vector, dims);
+    float unit = largest / 127;
+    for (size_t i = 0; i < dims; i++)
+        rough->codes[i] = unit > 0 ? (int8_t)lrintf(rough->vector[i] / unit) : 0;
+    return unit;
+}
+
+static float exact_score(const struct trained *trained, const struct rough *rough, uint32_t wine)
+{
+    size_t dims = (size_t)trained->als.dims;
+    float product = dot(trained->factors + (size_t)wine * dims, rough->vector, dims);
+    return rough->scale * (product - rough->shift) + trained->blend.trend * trained->trend[wine];
+}
+
+static size_t rank_rough(const struct trained *trained, const struct preference *preferences,
+    size_t count, trained_filter *admits, void *ctx, struct scored *list, size_t max)
+{
+    size_t wines = trained->info.wines, dims = (size_t)trained->als.dims, kept = 0;
+    struct rough rough = {0};
+    fold_in(trained, preferences, count, rough.vector);
+    float unit = rough_prepare(trained, &rough);
+    for (uint32_t i = 0; i < wines; i++) {
+        if (admits && !admits(ctx, i))
+            continue;
+        float product = (float)dot_codes(rough.codes, trained->codes + (size_t)i * dims, dims) *
+                        unit * trained->scales[i];
+        list[kept++] = (struct scored){.wine = i,
+            .score =
+                rough.scale * (product - rough.shift) + trained->blend.trend * trained->trend[i]};
+    }
+    size_t few = max * ROUGH_FACTOR > ROUGH_MIN ? max * ROUGH_FACTOR : ROUGH_MIN;
+    kept = scored_select(list, kept, few);
+    for (size_t i = 0; i < kept; i++)
+        list[i].score = exact_score(trained, &rough, list[i].wine);
+    return kept;
+}
+
+size_t trained_rank(const struct trained *trained, const struct preference *preferences,
+    size_t count, trained_filter *admits, void *ctx, struct scored *best, size_t max)
+{
+    size_t wines = trained->info.wines, found;
+    struct scored *list = malloc((wines + 1) * sizeof(*list));
+    if (!list)
+        abort();
+    if (count == 0) {
+        found = admitted(trained->popularity, wines, admits, ctx, list);
+    } else if (trained->codes) {
+        found = rank_rough(trained, preferences, count, admits, ctx, list, max);
+    } else {
+        float *scores = numeric_new(wines, sizeof(*scores));
+        score_all(trained, preferences, count, scores);
+        found = admitted(scores, wines, admits, ctx, list);
+        free(scores);
+    }
+    found = scored_select(list, found, max);
+    memcpy(best, list, found * sizeof(*best));
+    free(list);
+    return found;
+}
+
+/* ---- reasons and neighbours ---- */
+
+static float weight_between(const struct trained *trained, uint32_t from, uint32_t to)
+{
+    const float *row = trained->weights + (size_t)from * trained->row_length;
+    if (!trained->columns)
+        return row[to];
+    const uint16_t *columns = trained->columns + (size_t)from * trained->row_length;
+    for (size_t i = 0; i < trained->row_length; i++) {
+        if (columns[i] == to)
+            return row[i];
+    }
+    return 0;
+}
+
+static float likeness(const struct trained *trained, uint32_t a, uint32_t b)
+{
+    size_t dims = (size_t)trained->als.dims;
+    const float *x = trained->factors + (size_t)a * dims, *y = trained->factors + (size_t)b * dims;
+    float length = sqrtf(dot(x, x, dims) * dot(y, y, dims));
+    return length > 0 ? dot(x, y, dims) / length : 0;
+}
+
+float trained_part(
+    const struct trained *trained, const struct preference *preference, uint32_t wine)
+{
+    if (preference->wine >= trained->info.wines || wine >= trained->info.wines)
+        return 0;
+    return preference->weight * (trained->weights ? weight_between(trained, preference->wine, wine)
+                                                  : likeness(trained, preference->wine, wine));
+}
+
+/* The linear model's weights favour what sells and the vectors' cosine does not: half of each, the
+ * former as a share of the row's largest. */
+size_t trained_similar(
+    const struct trained *trained, uint32_t wine, struct scored *list, size_t max)
+{
+    size_t wines = trained->info.wines;
+    if (wine >= wines)
+        return 0;
+    float *values = numeric_new(wines, sizeof(*values)), largest = 0;
+    struct scored *found = malloc((wines + 1) * sizeof(*found));
+    if (!found)
+        abort();
+    if (trained->weights)
+        add_row(trained, wine, 1, values);
+    for (size_t i = 0; i < wines; i++)
+        largest = fmaxf(largest, values[i]);
+    size_t count = 0;
+    for (uint32_t other = 0; other < wines; other++) {
+        if (other == wine)
+            continue;
+        float cosine = fmaxf(0, likeness(trained, wine, other));
+        float score = largest > 0 ? (cosine + fmaxf(0, values[other]) / largest) / 2 : cosine;
+        found[count++] = (struct scored){.wine = other, .score = score};
+    }
+    count = scored_select(found, count, max);
+    memcpy(list, found, count * sizeof(*list));
+    free(found);
+    free(values);
+    return count;
+}

@@ -1,0 +1,54 @@
+/* What the files of the trained model share. */
+#ifndef TRAINING_TRAINED_INTERNAL_H
+#define TRAINING_TRAINED_INTERNAL_H
+
+#include "als.h"
+#include "text_index.h"
+#include "trained.h"
+
+#include <stdatomic.h>
+
+/* Up to so many wines every score is worked out; above, those that a rough pass finds best. */
+#define TRAINED_EXACT_WINES 12000
+
+/* How the opinions are weighed when a shopper is served; kept in the file. */
+struct trained_blend {
+    float factors, trend;    /* beside the linear model's 1 */
+    float profile_half_life; /* in events of the shopper */
+    float fold_power; /* a preference's confidence in the fold-in is its weight to this power */
+    float popular_half_life_days;
+};
+
+struct trained {
+    atomic_int references;
+    struct trained_info info;
+    struct trained_blend blend;
+    struct als_options als; /* dims, alpha0, lambda, nu */
+    struct text_index
+        *ids;       /* in the order of popularity: a lower number is the more popular wine */
+    uint8_t *fresh; /* wines */
+    float *trend, *popularity;
+
+    /* B: `row_length` entries a row. `columns` is NULL when rows are whole. */
+    float *weights;
+    uint16_t *columns;
+    size_t row_length;
+
+    float *factors; /* wines x dims */
+
+    /* Worked out from the above when the model is made or read. */
+    float *gram;              /* dims x dims: alpha0 V'V */
+    float *mean, *covariance; /* of the factors: mean and deviation of scores over all wines */
+    int8_t *codes;            /* factors in 8 bits, for the rough pass; NULL where all are exact */
+    float *scales;            /* of each wine's codes */
+};
+
+#define TRAINED_UNMEASURED                                                                         \
+    {                                                                                              \
+        .recall = -1, .ndcg = -1, .popular_recall = -1, .popular_ndcg = -1                         \
+    }
+
+/* Takes over what has been filled in above the line; allocates and fills what is below it. */
+void trained_prepare(struct trained *trained);
+
+#endif
