@@ -65,6 +65,7 @@ int recommendation_service_new(struct recommendation_service **out,
     service->model = model_new(MAX_PROFILES);
     service->recent = recent_new(RECENT_EVENTS);
     service->experiments = experiments_new(options->blob);
+    service->models = models_new(options->blob, service->experiments, options->metrics);
     service->worker = worker_new("models", MAX_TASKS_WAITING);
     service->router = router_new(routes, service);
     pthread_mutex_init(&service->lock, NULL);
@@ -114,6 +115,7 @@ void recommendation_service_free(struct recommendation_service *service)
     if (!service)
         return;
     worker_free(service->worker);
+    models_free(service->models);
     experiments_free(service->experiments);
     router_free(service->router);
     model_free(service->model);

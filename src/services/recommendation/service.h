@@ -5,6 +5,7 @@
 #include "exchange.h"
 #include "experiments.h"
 #include "model.h"
+#include "models.h"
 #include "money.h"
 #include "recent.h"
 #include "recommendation.h"
@@ -25,6 +26,7 @@ struct recommendation_service {
     struct router *router;
     struct model *model;
     struct experiments *experiments;
+    struct models *models;
     struct worker *worker; /* for what waits for the blob store */
     atomic_bool ready;
     atomic_int_fast64_t taken; /* events learnt from */

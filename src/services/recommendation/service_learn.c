@@ -117,11 +117,14 @@ static void load_past(struct recommendation_service *service)
     learn_past_end(&past);
 }
 
-/* Tried again until it worked; a no-op then. Said once. */
-static void load_experiments(struct recommendation_service *service, bool first)
+/* What the blob store keeps. Tried again until it worked; a no-op then. Said once. */
+static void load_kept(struct recommendation_service *service, bool first)
 {
     struct error error = {0};
-    if (experiments_load(service->experiments, &error) < 0 && first)
+    int rc = experiments_load(service->experiments, &error);
+    if (rc == 0)
+        rc = models_load(service->models, &error);
+    if (rc < 0 && first)
         log_write(LOG_WARN, COMPONENT, NULL, "%s", error.message);
 }
 
@@ -132,14 +135,14 @@ void *service_learn(void *argument)
     load_catalogue(service);
     if (!is_stopping(service))
         load_past(service);
-    load_experiments(service, /* first= */ true);
+    load_kept(service, /* first= */ true);
     model_rebuild(service->model, clock_now_ms());
     malloc_trim(0); /* the JSON of the whole catalogue has gone through this thread's heap */
     atomic_store_explicit(&service->ready, true, memory_order_release);
     setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICE);
     while (await_change(service)) {
         int64_t began = clock_monotonic_ms();
-        load_experiments(service, /* first= */ false);
+        load_kept(service, /* first= */ false);
         bool wines = model_rebuild(service->model, clock_now_ms()) == MODEL_WINES;
         int64_t least = wines ? PAUSE_WINES_MS : PAUSE_COUNTS_MS;
         int64_t pause = (clock_monotonic_ms() - began) * PAUSE_FACTOR;
