@@ -120,6 +120,7 @@ static int open_recommendation(struct app *app, struct error *error)
         .stream = engines->stream,
         .warehouse = engines->warehouse,
         .product = app->upstreams.product,
+        .order = app->upstreams.order,
         .blob = engines->blob,
         .metrics = engines->metrics,
         .currency = config_text(app->config, "shop.currency"),

@@ -81,6 +81,18 @@ static size_t similar(struct fixture *f, int number, const char **ids)
     return count;
 }
 
+static size_t recommend_to(struct model *model, const char *shopper, size_t limit,
+    struct model_pick *picks, bool *personal)
+{
+    struct model_answer answer;
+    model_recommend(model,
+        &(struct model_query){
+            .shopper = shopper, .limit = limit, .now_ms = NOW, .max_price = INT64_MAX},
+        picks, &answer);
+    *personal = answer.personal;
+    return answer.count;
+}
+
 /* ---- taste ---- */
 
 static void near_wines_share_what_matters(void **state)
@@ -267,7 +279,7 @@ static void new_wines_are_news_only_after_the_opening(void **state)
     opening.id = "01KF00000000000000000000AA"; /* and this one in January */
     model_describe(f->model, &opening, 0, 10);
     model_rebuild(f->model, NOW);
-    assert_int_equal(model_recommend(f->model, "", 12, NOW, picks, &personal), 12);
+    assert_int_equal(recommend_to(f->model, "", 12, picks, &personal), 12);
     assert_false(personal);
     assert_int_equal(picks[3].reason, MODEL_NEW);
     assert_string_equal(picks[3].wine_id, fresh.id);
@@ -286,7 +298,7 @@ static void popularity_fades(void **state)
         model_view(f->model, "", wine_id(f->arena, 1), NOW - 90 * DAY);
     model_view(f->model, "", wine_id(f->arena, 2), NOW);
     model_rebuild(f->model, NOW);
-    model_recommend(f->model, "", 2, NOW, picks, &personal);
+    recommend_to(f->model, "", 2, picks, &personal);
     assert_string_equal(picks[0].wine_id, wine_id(f->arena, 2));
 }
 
@@ -310,7 +322,7 @@ static void one_shopper_does_not_rule_the_rest(void **state)
     for (int i = 0; i < 5; i++)
         model_view(f->model, wine_id(f->arena, 1000 + i), ids[290], NOW);
     model_rebuild(f->model, NOW);
-    model_recommend(f->model, "", 3, NOW, picks, &personal);
+    recommend_to(f->model, "", 3, picks, &personal);
     assert_string_equal(picks[0].wine_id, ids[290]);
     model_stats(f->model, &stats);
     assert_true(stats.pairs <= CROWD_SIGNS * 5);
@@ -319,7 +331,7 @@ static void one_shopper_does_not_rule_the_rest(void **state)
     for (int i = 0; i < 6; i++)
         model_view(f->model, "mad", ids[1], NOW + (i + 1) * (CROWD_PAUSE_S * 1000 + 1000));
     model_rebuild(f->model, NOW);
-    model_recommend(f->model, "", 3, NOW, picks, &personal);
+    recommend_to(f->model, "", 3, picks, &personal);
     assert_string_equal(picks[0].wine_id, ids[1]);
 }
 
@@ -344,7 +356,7 @@ static void *ask(void *argument)
         model_similar(racing->model, racing->ids[rand_r(&seed) % 200], 10, ids, &count);
         for (size_t i = 0; i < count; i++)
             assert_int_equal(strlen(ids[i]), 26);
-        model_recommend(racing->model, "S1", 10, NOW, picks, &personal);
+        recommend_to(racing->model, "S1", 10, picks, &personal);
     }
     return NULL;
 }
@@ -493,7 +505,7 @@ static void check_ranking(find_fn *find)
     model_rebuild(f->model, NOW);
     struct model_pick popular[20];
     bool personal;
-    size_t shown = model_recommend(f->model, "", 20, NOW, popular, &personal);
+    size_t shown = recommend_to(f->model, "", 20, popular, &personal);
     int similar_hits = 0, popular_hits = 0, personal_hits = 0, asked = 0;
     int64_t spent = 0;
     for (size_t i = 0; i < count; i++) {
@@ -508,7 +520,7 @@ static void check_ranking(find_fn *find)
             if (strcmp(truth[j][0], trials[i].shopper) != 0)
                 continue;
             if (!picks)
-                picks = model_recommend(f->model, trials[i].shopper, 20, NOW, mine, &personal);
+                picks = recommend_to(f->model, trials[i].shopper, 20, mine, &personal);
             asked++;
             for (size_t k = 0; k < nears; k++)
                 similar_hits += strcmp(near[k], truth[j][1]) == 0;

@@ -43,6 +43,17 @@ void catalogue_release(struct catalogue *catalogue)
     pthread_rwlock_destroy(&catalogue->ids_lock);
 }
 
+unsigned char catalogue_type(const char *text)
+{
+    static const char *const types[CATALOGUE_TYPES] = {
+        "Red", "White", "Rosé", "Sparkling", "Dessert", "Fortified"};
+    for (int i = 0; i < CATALOGUE_TYPES; i++) {
+        if (strcmp(text, types[i]) == 0)
+            return (unsigned char)(i + 1);
+    }
+    return 0;
+}
+
 uint32_t catalogue_find(struct catalogue *catalogue, const char *id)
 {
     pthread_rwlock_rdlock(&catalogue->ids_lock);
@@ -106,6 +117,8 @@ static void describe(
         text_index_add(catalogue->groups, *document->group_id ? document->group_id : document->id);
     wine->winery = text_index_add(catalogue->wineries, document->winery);
     wine->region = text_index_add(catalogue->regions, document->region);
+    wine->price = document->price;
+    wine->type = catalogue_type(document->type);
     if (document->rating_count >= 0) {
         wine->rating_mean = document->rating_mean;
         wine->rating_count = document->rating_count;

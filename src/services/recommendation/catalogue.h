@@ -37,6 +37,8 @@ struct wine_document {
 struct wine {
     const char *id, *name;
     uint32_t group, winery, region;
+    int64_t price;            /* minor units */
+    unsigned char type;       /* as catalogue_type() has it */
     struct feature *features; /* by number; the vector has length 1 */
     size_t feature_count;
     bool described, withdrawn;
@@ -66,6 +68,10 @@ struct catalogue {
 
 void catalogue_init(struct catalogue *catalogue);
 void catalogue_release(struct catalogue *catalogue);
+
+/* 1 and up for a type of wine, 0 for a text that is none. */
+#define CATALOGUE_TYPES 6
+unsigned char catalogue_type(const char *text);
 
 /* The wine's number, or NO_WINE. Any thread. */
 uint32_t catalogue_find(struct catalogue *catalogue, const char *id);

@@ -5,12 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How much each sign says of a shopper's taste, and adds to a wine's popularity. */
-#define WEIGHT_VIEW 1.0f
-#define WEIGHT_CLICK 0.5f
-#define WEIGHT_CART 3.0f
-#define WEIGHT_ORDER 6.0f
-
 /* How much a pair counts: in one order, liked by one shopper, looked at in one sitting. */
 #define PAIR_ORDER 1.0
 #define PAIR_LIKED 0.5
@@ -42,6 +36,8 @@ void model_free(struct model *model)
     if (!model)
         return;
     snapshot_release(model->snapshot);
+    for (int i = 0; i < MODEL_TRAINED; i++)
+        trained_release(model->trained[i]);
     profiles_free(model->profiles);
     crowd_free(model->crowd);
     pairs_release(&model->pairs);
@@ -49,6 +45,21 @@ void model_free(struct model *model)
     pthread_mutex_destroy(&model->learning);
     pthread_mutex_destroy(&model->snapshot_lock);
     free(model);
+}
+
+bool model_use(struct model *model, enum model_trained which, struct trained *trained)
+{
+    pthread_mutex_lock(&model->learning);
+    struct trained *old = model->trained[which];
+    bool changed = old != trained;
+    if (changed) {
+        model->trained[which] = trained ? trained_retain(trained) : NULL;
+        model->counts_changed = true;
+    }
+    pthread_mutex_unlock(&model->learning);
+    if (changed)
+        trained_release(old);
+    return changed;
 }
 
 /* ---- wines ---- */
@@ -206,7 +217,7 @@ void model_order(struct model *model, const char *shopper, const char *order_id,
     }
     for (size_t i = 0; i < known; i++)
         profiles_see(model->profiles, shopper, wines[i], PROFILE_ORDERED, WEIGHT_ORDER, at_ms);
-    profiles_order(model->profiles, shopper, order_id, wines, known);
+    profiles_order(model->profiles, shopper, order_id, wines, known, at_ms);
     pthread_mutex_unlock(&model->learning);
 }
 

@@ -2,9 +2,13 @@
  * The model: what the service has learnt of wines and shoppers, and what it answers from that.
  *
  * Learning (any thread, one at a time inside) changes counts, profiles and the catalogue. Asking
- * (any thread) goes by a snapshot: the wines and the trained scorers as of the last model_rebuild,
- * immutable, swapped whole. What must be seen at once is laid over it live: bottles available, and
- * the profile of the shopper who asks. Popularity and pairs come in with the next rebuild.
+ * (any thread) goes by a snapshot: the wines, the scorers and the trained models as of the last
+ * model_rebuild, immutable, swapped whole. What must be seen at once is laid over it live: bottles
+ * available, and the profile of the shopper who asks. Popularity and pairs come in with the next
+ * rebuild. No lock is held while wines are ranked.
+ *
+ * Who ranks: the trained model (trained.h); on the first days, while none is trained, taste.h and
+ * together.h.
  */
 #ifndef RECOMMENDATION_MODEL_H
 #define RECOMMENDATION_MODEL_H
@@ -15,6 +19,7 @@
 #define MODEL_MAX_LIST 50
 
 struct model;
+struct trained;
 
 struct model *model_new(size_t max_profiles);
 void model_free(struct model *model);
@@ -41,6 +46,13 @@ void model_rating(struct model *model, const char *wine_id, double mean, int64_t
 void model_merge(struct model *model, const char *user, const char *guest);
 void model_forget(struct model *model, const char *shopper);
 
+/* The trained models to answer from: the current one, and the two arms of an experiment. */
+enum model_trained { MODEL_CURRENT, MODEL_ARM_A, MODEL_ARM_B, MODEL_TRAINED };
+
+/* Takes effect with the next rebuild, which it calls for if it changes anything (then true). NULL:
+ * none. Retained as long as it is needed. */
+bool model_use(struct model *model, enum model_trained which, struct trained *trained);
+
 enum model_change { MODEL_SAME, MODEL_COUNTS, MODEL_WINES };
 
 /* Trains what changed since the last time and swaps the snapshot; for a background thread, one at
@@ -64,26 +76,53 @@ enum model_found model_similar(
     struct model *model, const char *wine_id, size_t limit, const char **ids, size_t *count);
 
 enum model_reason {
-    MODEL_LIKED,       /* tastes like what they ordered, rated well or put in the basket */
-    MODEL_VIEWED,      /* near to what they looked at */
-    MODEL_BASKET,      /* bought with what is in the basket */
-    MODEL_BOUGHT_WITH, /* bought with what they ordered */
+    MODEL_LIKED,       /* because of a wine they rated well */
+    MODEL_BOUGHT,      /* ... ordered */
+    MODEL_VIEWED,      /* ... looked at, or had in the basket */
+    MODEL_BASKET,      /* goes with what is in the basket */
+    MODEL_BOUGHT_WITH, /* often bought with what they ordered */
     MODEL_POPULAR,
     MODEL_NEW,
+    MODEL_AGAIN, /* they ordered it before */
+};
+
+enum model_list {
+    MODEL_PERSONAL,  /* for the shopper */
+    MODEL_BASKET_OF, /* goes with what is in their basket */
+    MODEL_BUY_AGAIN, /* what they ordered before, by how often and how long ago */
+};
+
+struct model_query {
+    enum model_list list;
+    const char *shopper; /* "": nobody */
+    size_t limit;        /* at most MODEL_MAX_LIST */
+    int64_t now_ms;
+    int64_t min_price, max_price; /* minor units, both inclusive; INT64_MAX: no bound */
+    unsigned types;               /* a bit for each catalogue_type(), 1 << type; 0: any */
+    bool experiment;              /* interleave the two arms; not for the other lists */
+    uint64_t seed;                /* for that */
 };
 
 struct model_pick {
     const char *wine_id;
     enum model_reason reason;
-    const char *source_id, *source_name; /* of the first four; else NULL */
+    const char *source_id, *source_name; /* of the first five; else NULL */
+    int64_t ordered_ms;                  /* of MODEL_AGAIN: the last time */
+    char arm;                            /* 'a', 'b', or 0: not part of the experiment */
 };
 
-/* A list for the shopper ("" is nobody): in stock, not disliked, not in the cart or the last order,
- * one per group; at most 2 of a winery and 3 of a region among the first 10. `picks` has room for
- * `limit` (at most MODEL_MAX_LIST). Returns how many; `*personal` tells whether any came from what
- * the shopper did. */
-size_t model_recommend(struct model *model, const char *shopper, size_t limit, int64_t now_ms,
-    struct model_pick *picks, bool *personal);
+struct model_answer {
+    size_t count;
+    bool personal; /* whether any came from what the shopper did */
+    bool whole;    /* whether the shopper's past is known; see profiles.h */
+    bool empty;    /* no basket, or nothing ordered: there is nothing to start from */
+};
+
+/* Fills `picks` (room for `limit`): what fits the query, is in stock, not rated 2 or less, not in
+ * the basket, one per group. The personal list also leaves out the last order and keeps the rules
+ * of docs/recommendations.md on variety and places for new wines. */
+void model_recommend(struct model *model, const struct model_query *query, struct model_pick *picks,
+    struct model_answer *answer);
 
 struct model_stats {
     size_t wines, profiles, pairs;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define DAY_MS 86400000.0
+
 struct numbers {
     uint32_t *items;
     uint16_t count, capacity;
@@ -16,6 +18,7 @@ struct entry {
     struct profile_item *items;
     uint16_t item_count, item_capacity;
     struct numbers cart, order, disliked;
+    bool whole;
     struct entry *next;          /* of the bucket */
     struct entry *newer, *older; /* by when they were last heard of */
 };
@@ -24,6 +27,7 @@ struct profiles {
     pthread_mutex_t lock;
     struct entry **buckets;
     size_t bucket_count, count, max;
+    uint64_t forgotten; /* how often a shopper was forgotten or merged */
     struct entry *newest, *oldest;
 };
 
@@ -141,29 +145,35 @@ static struct entry *touch(struct profiles *profiles, const char *shopper)
     return entry;
 }
 
-/* The wine's item, made if there is none: the weakest old one makes room. */
-static struct profile_item *item_of(struct entry *entry, uint32_t wine)
+/* The wine's item, moved to its place by time or made there: the one that is longest ago makes
+ * room. NULL when all that is known is newer and there is no room. */
+static struct profile_item *item_of(struct entry *entry, uint32_t wine, int64_t at_ms)
 {
-    for (int i = 0; i < entry->item_count; i++) {
-        if (entry->items[i].wine == wine)
-            return &entry->items[i];
-    }
-    struct profile_item *item;
-    if (entry->item_count == PROFILE_ITEMS) {
-        item = &entry->items[0];
-        for (int i = 1; i < entry->item_count; i++) {
-            if (entry->items[i].at_ms < item->at_ms)
-                item = &entry->items[i];
-        }
+    struct profile_item item = {.wine = wine, .at_ms = at_ms};
+    size_t from = 0, to;
+    while (from < entry->item_count && entry->items[from].wine != wine)
+        from++;
+    if (from < entry->item_count) {
+        item = entry->items[from];
+        if (at_ms > item.at_ms)
+            item.at_ms = at_ms;
+    } else if (entry->item_count == PROFILE_ITEMS) {
+        if (at_ms < entry->items[0].at_ms)
+            return NULL;
+        from = 0;
     } else {
         if (entry->item_count == entry->item_capacity) {
             entry->item_capacity = entry->item_capacity ? entry->item_capacity * 2 : 4;
             entry->items = grown(entry->items, entry->item_capacity, sizeof(*entry->items));
         }
-        item = &entry->items[entry->item_count++];
+        from = entry->item_count++;
     }
-    *item = (struct profile_item){.wine = wine};
-    return item;
+    to = entry->item_count - 1;
+    memmove(entry->items + from, entry->items + from + 1, (to - from) * sizeof(item));
+    for (; to > 0 && entry->items[to - 1].at_ms > item.at_ms; to--)
+        entry->items[to] = entry->items[to - 1];
+    entry->items[to] = item;
+    return &entry->items[to];
 }
 
 /* ---- the interface ---- */
@@ -205,6 +215,7 @@ static size_t copy_numbers(uint32_t *to, const struct numbers *from)
 bool profiles_get(struct profiles *profiles, const char *shopper, struct profile *profile)
 {
     profile->item_count = profile->cart_count = profile->order_count = profile->disliked_count = 0;
+    profile->whole = false;
     if (!*shopper)
         return false;
     pthread_mutex_lock(&profiles->lock);
@@ -216,6 +227,7 @@ bool profiles_get(struct profiles *profiles, const char *shopper, struct profile
         profile->cart_count = copy_numbers(profile->cart, &entry->cart);
         profile->order_count = copy_numbers(profile->order, &entry->order);
         profile->disliked_count = copy_numbers(profile->disliked, &entry->disliked);
+        profile->whole = entry->whole;
     }
     pthread_mutex_unlock(&profiles->lock);
     return entry != NULL;
@@ -227,15 +239,13 @@ void profiles_see(struct profiles *profiles, const char *shopper, uint32_t wine,
     static const float most = 8;
     pthread_mutex_lock(&profiles->lock);
     struct entry *entry = touch(profiles, shopper);
-    struct profile_item *item = entry ? item_of(entry, wine) : NULL;
+    struct profile_item *item = entry ? item_of(entry, wine, at_ms) : NULL;
     if (item) {
         /* What somebody rated badly does not become good by being looked at. */
         if (item->weight >= 0)
             item->weight = fminf(most, item->weight + weight);
         if (sign > item->sign)
             item->sign = sign;
-        if (at_ms > item->at_ms)
-            item->at_ms = at_ms;
     }
     pthread_mutex_unlock(&profiles->lock);
 }
@@ -246,11 +256,12 @@ void profiles_rate(
     pthread_mutex_lock(&profiles->lock);
     struct entry *entry = touch(profiles, shopper);
     if (entry) {
-        struct profile_item *item = item_of(entry, wine);
-        *item = (struct profile_item){.wine = wine,
-            .weight = (float)((stars - 2.5) * 2.4),
-            .at_ms = at_ms,
-            .sign = PROFILE_RATED};
+        struct profile_item *item = item_of(entry, wine, at_ms);
+        if (item) {
+            item->weight = (float)((stars - 2.5) * 2.4);
+            item->stars = (float)stars;
+            item->sign = PROFILE_RATED;
+        }
         if (stars <= 2)
             add_number(&entry->disliked, wine, PROFILE_DISLIKED);
         else
@@ -270,8 +281,26 @@ void profiles_cart(struct profiles *profiles, const char *shopper, uint32_t wine
     pthread_mutex_unlock(&profiles->lock);
 }
 
+static double faded(double orders, int64_t ms)
+{
+    return orders * exp2(-fmax(0, (double)ms) / (PROFILE_AGAIN_HALF_LIFE_DAYS * DAY_MS));
+}
+
+static void count_order(struct entry *entry, uint32_t wine, int64_t at_ms)
+{
+    struct profile_item *item = item_of(entry, wine, at_ms);
+    if (!item)
+        return;
+    if (at_ms >= item->ordered_ms) {
+        item->orders = (float)faded((double)item->orders, at_ms - item->ordered_ms) + 1;
+        item->ordered_ms = at_ms;
+    } else {
+        item->orders += (float)faded(1, item->ordered_ms - at_ms);
+    }
+}
+
 void profiles_order(struct profiles *profiles, const char *shopper, const char *order_id,
-    const uint32_t *wines, size_t count)
+    const uint32_t *wines, size_t count, int64_t at_ms)
 {
     pthread_mutex_lock(&profiles->lock);
     struct entry *entry = strlen(order_id) < ID_SIZE ? touch(profiles, shopper) : NULL;
@@ -279,6 +308,8 @@ void profiles_order(struct profiles *profiles, const char *shopper, const char *
         strcpy(entry->order_id, order_id);
         entry->order.count = 0;
         for (size_t i = 0; i < count; i++) {
+            if (find_number(&entry->order, wines[i]) < 0)
+                count_order(entry, wines[i], at_ms);
             add_number(&entry->order, wines[i], PROFILE_ORDER);
             remove_number(&entry->cart, wines[i]);
         }
@@ -286,12 +317,28 @@ void profiles_order(struct profiles *profiles, const char *shopper, const char *
     pthread_mutex_unlock(&profiles->lock);
 }
 
+/* What was never delivered is not wanted again. */
+static void uncount_order(struct entry *entry, uint32_t wine)
+{
+    for (int i = 0; i < entry->item_count; i++) {
+        struct profile_item *item = &entry->items[i];
+        if (item->wine != wine)
+            continue;
+        item->orders = fmaxf(0, item->orders - 1);
+        if (item->orders < 0.001f)
+            item->ordered_ms = 0;
+    }
+}
+
 void profiles_order_undone(struct profiles *profiles, const char *shopper, const char *order_id)
 {
     pthread_mutex_lock(&profiles->lock);
     struct entry *entry = find(profiles, shopper);
-    if (entry && strcmp(entry->order_id, order_id) == 0)
+    if (entry && strcmp(entry->order_id, order_id) == 0) {
+        for (int i = 0; i < entry->order.count; i++)
+            uncount_order(entry, entry->order.items[i]);
         entry->order.count = 0;
+    }
     pthread_mutex_unlock(&profiles->lock);
 }
 
@@ -301,25 +348,68 @@ static void move_numbers(struct numbers *to, const struct numbers *from, size_t 
         add_number(to, from->items[i], max);
 }
 
+/* A rating says more than whatever else was done; of two ratings the later one counts. */
+static void join_item(struct profile_item *item, const struct profile_item *theirs, bool later)
+{
+    if (theirs->stars > 0 && (later || item->stars == 0)) {
+        item->weight = theirs->weight;
+        item->stars = theirs->stars;
+        item->sign = PROFILE_RATED;
+    } else if (item->stars == 0) {
+        item->weight = fmaxf(item->weight, theirs->weight);
+        item->sign = theirs->sign > item->sign ? theirs->sign : item->sign;
+    }
+    if (theirs->orders > item->orders) {
+        item->orders = theirs->orders;
+        item->ordered_ms = theirs->ordered_ms;
+    }
+}
+
+static void take_items(struct entry *to, const struct entry *from)
+{
+    for (int i = 0; i < from->item_count; i++) {
+        const struct profile_item *theirs = &from->items[i];
+        struct profile_item *item = item_of(to, theirs->wine, theirs->at_ms);
+        if (item)
+            join_item(item, theirs, /* later= */ item->at_ms == theirs->at_ms);
+    }
+}
+
+/* A wine that was rated again since is not disliked any more. */
+static bool is_liked_now(const struct entry *entry, uint32_t wine)
+{
+    for (int i = 0; i < entry->item_count; i++) {
+        if (entry->items[i].wine == wine)
+            return entry->items[i].stars > 2;
+    }
+    return false;
+}
+
+static void take(struct entry *to, const struct entry *from)
+{
+    take_items(to, from);
+    move_numbers(&to->cart, &from->cart, PROFILE_CART);
+    for (int i = 0; i < from->disliked.count; i++) {
+        if (!is_liked_now(to, from->disliked.items[i]))
+            add_number(&to->disliked, from->disliked.items[i], PROFILE_DISLIKED);
+    }
+    if (!to->order.count) {
+        move_numbers(&to->order, &from->order, PROFILE_ORDER);
+        strcpy(to->order_id, from->order_id);
+    }
+}
+
 void profiles_merge(struct profiles *profiles, const char *user, const char *guest)
 {
     pthread_mutex_lock(&profiles->lock);
     struct entry *from = *guest && strcmp(user, guest) != 0 ? find(profiles, guest) : NULL;
+    profiles->forgotten++;
     /* The guest is heard of first, so that making room for the user does not drop it. */
     if (from && touch(profiles, guest)) {
         struct entry *to = profiles->max > 1 ? touch(profiles, user) : NULL;
-        for (int i = 0; to && i < from->item_count; i++) {
-            struct profile_item *item = item_of(to, from->items[i].wine);
-            if (item->at_ms <= from->items[i].at_ms)
-                *item = from->items[i];
-        }
         if (to) {
-            move_numbers(&to->cart, &from->cart, PROFILE_CART);
-            move_numbers(&to->disliked, &from->disliked, PROFILE_DISLIKED);
-        }
-        if (to && !to->order.count) {
-            move_numbers(&to->order, &from->order, PROFILE_ORDER);
-            strcpy(to->order_id, from->order_id);
+            take(to, from);
+            to->whole = to->whole && from->whole;
         }
         drop(profiles, from);
     }
@@ -330,9 +420,34 @@ void profiles_forget(struct profiles *profiles, const char *shopper)
 {
     pthread_mutex_lock(&profiles->lock);
     struct entry *entry = find(profiles, shopper);
+    profiles->forgotten++;
     if (entry)
         drop(profiles, entry);
     pthread_mutex_unlock(&profiles->lock);
+}
+
+uint64_t profiles_forgotten(struct profiles *profiles)
+{
+    pthread_mutex_lock(&profiles->lock);
+    uint64_t forgotten = profiles->forgotten;
+    pthread_mutex_unlock(&profiles->lock);
+    return forgotten;
+}
+
+bool profiles_adopt(
+    struct profiles *profiles, const char *shopper, struct profiles *past, uint64_t forgotten)
+{
+    pthread_mutex_lock(&profiles->lock);
+    bool adopted = profiles->forgotten == forgotten;
+    struct entry *to = adopted ? touch(profiles, shopper) : NULL;
+    /* Nobody else knows `past`: its lock is not needed. */
+    const struct entry *from = to ? find(past, shopper) : NULL;
+    if (to)
+        to->whole = true;
+    if (from)
+        take(to, from);
+    pthread_mutex_unlock(&profiles->lock);
+    return adopted;
 }
 
 size_t profiles_count(struct profiles *profiles)

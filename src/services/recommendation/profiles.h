@@ -2,6 +2,9 @@
  * What is known of each shopper, by pseudonym: the last wines that mattered and how much, what is
  * in the cart, what the last order had, what was disliked. At most so many shoppers: the one not
  * heard of for longest is forgotten first. Any thread.
+ *
+ * A profile is whole once the shopper's past has been taken into it (profiles_adopt); until then it
+ * holds what was heard of since the service started.
  */
 #ifndef RECOMMENDATION_PROFILES_H
 #define RECOMMENDATION_PROFILES_H
@@ -12,10 +15,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PROFILE_ITEMS 50
+#define PROFILE_ITEMS 128
 #define PROFILE_CART 40
 #define PROFILE_ORDER 40
-#define PROFILE_DISLIKED 64
+#define PROFILE_DISLIKED 1024
+
+/* How fast a bottle that was ordered is needed again less. */
+#define PROFILE_AGAIN_HALF_LIFE_DAYS 180.0
 
 enum profile_sign { PROFILE_VIEWED, PROFILE_CARTED, PROFILE_ORDERED, PROFILE_RATED };
 
@@ -23,14 +29,18 @@ struct profile_item {
     uint32_t wine;
     float weight; /* negative: disliked */
     int64_t at_ms;
+    int64_t ordered_ms;     /* the last time; 0: never */
+    float orders;           /* how many, faded (PROFILE_AGAIN_HALF_LIFE_DAYS) as of `ordered_ms` */
+    float stars;            /* 0: not rated */
     enum profile_sign sign; /* the strongest */
 };
 
 /* A copy for one reader. */
 struct profile {
-    struct profile_item items[PROFILE_ITEMS]; /* one per wine, no order */
+    struct profile_item items[PROFILE_ITEMS]; /* one per wine, what happened last at the end */
     uint32_t cart[PROFILE_CART], order[PROFILE_ORDER], disliked[PROFILE_DISLIKED];
     size_t item_count, cart_count, order_count, disliked_count;
+    bool whole;
 };
 
 struct profiles;
@@ -54,7 +64,7 @@ void profiles_cart(struct profiles *profiles, const char *shopper, uint32_t wine
 
 /* The last order; its wines leave the cart. */
 void profiles_order(struct profiles *profiles, const char *shopper, const char *order_id,
-    const uint32_t *wines, size_t count);
+    const uint32_t *wines, size_t count, int64_t at_ms);
 
 /* It was rejected or cancelled. */
 void profiles_order_undone(struct profiles *profiles, const char *shopper, const char *order_id);
@@ -65,5 +75,16 @@ void profiles_merge(struct profiles *profiles, const char *user, const char *gue
 void profiles_forget(struct profiles *profiles, const char *shopper);
 
 size_t profiles_count(struct profiles *profiles);
+
+/* ---- the past of one shopper, read while the present goes on ---- */
+
+/* To be read before the past is, and given to profiles_adopt. */
+uint64_t profiles_forgotten(struct profiles *profiles);
+
+/* Takes what `past` knows of the shopper (perhaps nothing) below what is known already: of each
+ * wine the newer knowledge stays. The profile is whole then. False, and nothing done, if somebody
+ * was forgotten or merged since `forgotten` was read: what was read may be theirs. */
+bool profiles_adopt(
+    struct profiles *profiles, const char *shopper, struct profiles *past, uint64_t forgotten);
 
 #endif

@@ -1,136 +1,107 @@
-/* What the model answers: neighbours of a wine, and a list for a shopper. */
-#include "model_internal.h"
+/* The list for a shopper: what may be on it, in which order, and the rules that it keeps. */
+#include "interleave.h"
+#include "opinion.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Where shoppers have spoken they outweigh the documents (found with X-Wines' ratings). */
-const float scorer_weights[SCORERS] = {[SCORER_TASTE] = 0.5f, [SCORER_TOGETHER] = 1.0f};
-
-#define PREFERENCE_HALF_LIFE_DAYS 30.0
-#define SEEN_FACTOR 0.6f   /* of wines they looked at already */
-#define DISLIKE_FACTOR 0.3 /* what is like a bad bottle is not all bad */
 #define FIRST_PAGE 10
 #define MAX_PER_WINERY 2
 #define MAX_PER_REGION 3
-#define NEW_EVERY 4 /* in the popular list, each such place goes to a new wine */
+#define NEW_EVERY 10        /* each such place is kept for a new wine, ... */
+#define NEW_EVERY_COLD 4    /* ... and more of them where nothing is known of the shopper */
+#define TOGETHER_SHARE 1.0f /* of what is bought with the basket, beside the model's best score */
+#define LIKED_STARS 3.5f
+#define DAY_MS 86400000.0
 
-/* The candidates above zero, as a list to sort; freed with free(). */
-static struct scored *positive(const struct candidates *candidates, size_t *count)
+/* A set that answers "surely not" at once, so that long lists need not be searched for each wine.
+ */
+struct guard {
+    uint64_t bits[16];
+};
+
+static void guard_add(struct guard *guard, uint32_t number)
 {
-    struct scored *list = malloc((candidates->count + 1) * sizeof(*list));
-    if (!list)
-        abort();
-    *count = 0;
-    for (size_t i = 0; i < candidates->capacity; i++) {
-        const struct candidate *candidate = &candidates->slots[i];
-        if (candidate->wine != NO_WINE && candidate->score > 0)
-            list[(*count)++] = (struct scored){.wine = candidate->wine, .score = candidate->score};
-    }
-    return list;
+    number *= 0x9e3779b1u;
+    guard->bits[number >> 28] |= UINT64_C(1) << (number >> 22 & 63);
 }
 
-/* ---- similar ---- */
-
-static size_t take_similar(struct model *model, const struct snapshot *snapshot, uint32_t wine,
-    const struct scored *list, size_t count, size_t limit, const char **ids)
+static bool guard_may_hold(const struct guard *guard, uint32_t number)
 {
-    uint32_t groups[MODEL_MAX_LIST];
-    size_t taken = 0;
-    /* Those that can be bought first; then, if there is room, the others. */
-    for (int pass = 0; pass < 2; pass++) {
-        for (size_t i = 0; i < count && taken < limit; i++) {
-            const struct snapshot_wine *other = &snapshot->wines[list[i].wine];
-            bool in_stock = catalogue_available(&model->catalogue, list[i].wine) > 0;
-            if (!other->listed || in_stock != (pass == 0) ||
-                other->group == snapshot->wines[wine].group)
-                continue;
-            bool shown = false;
-            for (size_t j = 0; j < taken; j++)
-                shown = shown || groups[j] == other->group;
-            if (shown)
-                continue;
-            groups[taken] = other->group;
-            ids[taken++] = other->id;
-        }
-    }
-    return taken;
+    number *= 0x9e3779b1u;
+    return guard->bits[number >> 28] >> (number >> 22 & 63) & 1;
 }
-
-enum model_found model_similar(
-    struct model *model, const char *wine_id, size_t limit, const char **ids, size_t *count)
-{
-    uint32_t wine = catalogue_find(&model->catalogue, wine_id);
-    struct snapshot *snapshot = snapshot_acquire(model);
-    enum model_found found = MODEL_FOUND;
-    if (wine == NO_WINE || wine >= snapshot->count)
-        found = MODEL_UNKNOWN;
-    else if (!snapshot->wines[wine].listed)
-        found = snapshot->wines[wine].withdrawn ? MODEL_WITHDRAWN : MODEL_UNKNOWN;
-    if (found == MODEL_FOUND) {
-        struct preference only = {.wine = wine, .weight = 1};
-        struct candidates candidates = candidates_new(96);
-        for (int i = 0; i < SCORERS; i++)
-            scorer_score(snapshot->scorers[i], &only, 1, scorer_weights[i], i, &candidates);
-        size_t length;
-        struct scored *list = positive(&candidates, &length);
-        length = scored_select(list, length, length);
-        *count = take_similar(model, snapshot, wine, list, length,
-            limit < MODEL_MAX_LIST ? limit : MODEL_MAX_LIST, ids);
-        free(list);
-        candidates_release(&candidates);
-    }
-    snapshot_release(snapshot);
-    return found;
-}
-
-/* ---- for a shopper ---- */
 
 struct picking {
     struct model *model;
     const struct snapshot *snapshot;
     const struct profile *profile;
+    const struct model_query *query;
+    struct guard disliked, taken_groups;
+    uint32_t groups[PROFILE_CART + PROFILE_ORDER]; /* of the basket and the last order */
+    size_t group_count;
     struct model_pick *picks;
     uint32_t wines[MODEL_MAX_LIST];
     size_t count, limit;
+    bool any_variety; /* nothing that keeps the rule is left */
 };
 
-static bool holds(const uint32_t *wines, size_t count, uint32_t wine)
+/* ---- what may be listed ---- */
+
+static bool holds(const uint32_t *numbers, size_t count, uint32_t number)
 {
     for (size_t i = 0; i < count; i++) {
-        if (wines[i] == wine)
+        if (numbers[i] == number)
             return true;
     }
     return false;
 }
 
-static bool holds_group(
-    const struct picking *picking, const uint32_t *wines, size_t count, uint32_t group)
+static void leave_out(struct picking *picking, const uint32_t *wines, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (wines[i] < picking->snapshot->count &&
-            picking->snapshot->wines[wines[i]].group == group)
-            return true;
+        if (wines[i] >= picking->snapshot->count)
+            continue;
+        uint32_t group = picking->snapshot->wines[wines[i]].group;
+        picking->groups[picking->group_count++] = group;
+        guard_add(&picking->taken_groups, group);
     }
-    return false;
 }
 
-static bool may_show(const struct picking *picking, uint32_t wine)
+static bool is_disliked(const struct picking *picking, uint32_t wine)
 {
-    const struct profile *profile = picking->profile;
+    return guard_may_hold(&picking->disliked, wine) &&
+           holds(picking->profile->disliked, picking->profile->disliked_count, wine);
+}
+
+static bool is_left_out(const struct picking *picking, uint32_t group)
+{
+    return guard_may_hold(&picking->taken_groups, group) &&
+           holds(picking->groups, picking->group_count, group);
+}
+
+static bool fits_query(const struct model_query *query, const struct snapshot_wine *wine)
+{
+    return wine->price >= query->min_price && wine->price <= query->max_price &&
+           (!query->types || query->types >> wine->type & 1);
+}
+
+static bool may_list(void *ctx, uint32_t wine)
+{
+    const struct picking *picking = ctx;
+    if (wine >= picking->snapshot->count)
+        return false;
     const struct snapshot_wine *described = &picking->snapshot->wines[wine];
-    return described->listed && catalogue_available(&picking->model->catalogue, wine) > 0 &&
-           !holds(profile->disliked, profile->disliked_count, wine) &&
-           !holds_group(picking, profile->cart, profile->cart_count, described->group) &&
-           !holds_group(picking, profile->order, profile->order_count, described->group) &&
-           !holds_group(picking, picking->wines, picking->count, described->group);
+    return described->listed && fits_query(picking->query, described) &&
+           catalogue_available(&picking->model->catalogue, wine) > 0 &&
+           !is_disliked(picking, wine) && !is_left_out(picking, described->group);
 }
 
 static bool keeps_variety(const struct picking *picking, uint32_t wine)
 {
     int same_winery = 0, same_region = 0;
-    if (picking->count >= FIRST_PAGE)
+    if (picking->count >= FIRST_PAGE || picking->any_variety)
         return true;
     for (size_t i = 0; i < picking->count; i++) {
         const struct snapshot_wine *other = &picking->snapshot->wines[picking->wines[i]];
@@ -140,15 +111,43 @@ static bool keeps_variety(const struct picking *picking, uint32_t wine)
     return same_winery < MAX_PER_WINERY && same_region < MAX_PER_REGION;
 }
 
-static void pick(struct picking *picking, uint32_t wine, enum model_reason reason, uint32_t source)
+/* The stock may have gone since the ranking was made. */
+static enum interleave_verdict judge(void *ctx, uint32_t wine)
+{
+    const struct picking *picking = ctx;
+    uint32_t group = picking->snapshot->wines[wine].group;
+    for (size_t i = 0; i < picking->count; i++) {
+        if (picking->snapshot->wines[picking->wines[i]].group == group)
+            return INTERLEAVE_GONE;
+    }
+    return keeps_variety(picking, wine) ? INTERLEAVE_FREE : INTERLEAVE_LATER;
+}
+
+/* ---- picks and their reasons ---- */
+
+static struct model_pick *pick(
+    struct picking *picking, uint32_t wine, enum model_reason reason, uint32_t source)
 {
     const struct snapshot_wine *wines = picking->snapshot->wines;
-    bool sourced = source != NO_WINE && source < picking->snapshot->count;
-    picking->picks[picking->count] = (struct model_pick){.wine_id = wines[wine].id,
+    struct model_pick *made = &picking->picks[picking->count];
+    bool sourced = source < picking->snapshot->count;
+    *made = (struct model_pick){.wine_id = wines[wine].id,
         .reason = reason,
         .source_id = sourced ? wines[source].id : NULL,
         .source_name = sourced ? wines[source].name : NULL};
     picking->wines[picking->count++] = wine;
+    return made;
+}
+
+static float together(const struct picking *picking, uint32_t wine, uint32_t other)
+{
+    const struct scored *list;
+    size_t count = scorer_neighbours(picking->snapshot->scorers[SCORER_TOGETHER], wine, &list);
+    for (size_t i = 0; i < count; i++) {
+        if (list[i].wine == other)
+            return list[i].score;
+    }
+    return 0;
 }
 
 /* The wine in the basket that it was most often bought with, or NO_WINE: a better reason than any
@@ -159,126 +158,294 @@ static uint32_t basket_source(const struct picking *picking, uint32_t wine)
     uint32_t source = NO_WINE;
     float best = 0;
     for (size_t i = 0; i < profile->cart_count; i++) {
-        const struct scored *list;
-        size_t count =
-            scorer_neighbours(picking->snapshot->scorers[SCORER_TOGETHER], profile->cart[i], &list);
-        for (size_t j = 0; j < count; j++) {
-            if (list[j].wine == wine && list[j].score > best) {
-                best = list[j].score;
-                source = profile->cart[i];
-            }
+        float score = together(picking, profile->cart[i], wine);
+        if (score > best) {
+            best = score;
+            source = profile->cart[i];
         }
     }
     return source;
 }
 
-static enum model_reason reason_of(const struct picking *picking, const struct candidate *candidate)
+static enum model_reason reason_of(
+    const struct picking *picking, const struct profile_item *item, uint32_t wine)
 {
-    const struct profile *profile = picking->profile;
-    bool together = candidate->scorer == SCORER_TOGETHER;
-    for (size_t i = 0; i < profile->item_count; i++) {
-        const struct profile_item *item = &profile->items[i];
-        if (item->wine == candidate->source && item->sign >= PROFILE_CARTED)
-            return together && item->sign == PROFILE_ORDERED ? MODEL_BOUGHT_WITH : MODEL_LIKED;
+    if (holds(picking->profile->cart, picking->profile->cart_count, item->wine))
+        return MODEL_BASKET;
+    switch (item->sign) {
+    case PROFILE_RATED:
+        if (item->stars >= LIKED_STARS)
+            return MODEL_LIKED;
+        return item->orders > 0 ? MODEL_BOUGHT : MODEL_VIEWED;
+    case PROFILE_ORDERED:
+        return together(picking, item->wine, wine) > 0 ? MODEL_BOUGHT_WITH : MODEL_BOUGHT;
+    default:
+        return MODEL_VIEWED;
     }
-    return MODEL_VIEWED;
 }
 
-static size_t preferences_of(
-    const struct profile *profile, int64_t now_ms, struct preference *preferences)
+static void pick_for(struct picking *picking, const struct opinion *opinion, uint32_t wine)
 {
-    double sum = 0;
-    for (size_t i = 0; i < profile->item_count; i++) {
-        const struct profile_item *item = &profile->items[i];
-        double age = decay_scale(item->at_ms, PREFERENCE_HALF_LIFE_DAYS) /
-                     decay_scale(now_ms, PREFERENCE_HALF_LIFE_DAYS);
-        preferences[i] =
-            (struct preference){.wine = item->wine, .weight = (float)(item->weight * fmin(1, age))};
-        sum += fabs((double)preferences[i].weight);
-    }
-    for (size_t i = 0; sum > 0 && i < profile->item_count; i++)
-        preferences[i].weight /= (float)sum;
-    return profile->item_count;
+    const struct profile_item *item = opinion_source(opinion, wine);
+    uint32_t basket = basket_source(picking, wine);
+    if (basket != NO_WINE)
+        pick(picking, wine, MODEL_BASKET, basket);
+    else if (item)
+        pick(picking, wine, reason_of(picking, item, wine), item->wine);
+    else
+        pick(picking, wine, picking->snapshot->wines[wine].fresh ? MODEL_NEW : MODEL_POPULAR,
+            NO_WINE);
 }
 
-static void pick_personal(struct picking *picking, int64_t now_ms)
+/* ---- the personal list ---- */
+
+struct personal {
+    struct opinion opinions[2]; /* two where an experiment runs */
+    int arms;
+    struct interleave draft;
+    struct scored fresh[OPINION_NEW];
+    size_t fresh_count, next_fresh, next_newest, next_popular;
+    bool fresh_ranked;
+};
+
+static bool pick_drafted(struct picking *picking, struct personal *personal)
 {
-    struct preference preferences[PROFILE_ITEMS];
-    size_t known = preferences_of(picking->profile, now_ms, preferences), length;
-    struct candidates candidates = candidates_new(1024);
-    for (int i = 0; i < SCORERS; i++)
-        scorer_score(
-            picking->snapshot->scorers[i], preferences, known, scorer_weights[i], i, &candidates);
-    struct scored *list = positive(&candidates, &length);
-    for (size_t i = 0; i < length; i++) {
-        for (size_t j = 0; j < picking->profile->item_count; j++) {
-            if (picking->profile->items[j].wine == list[i].wine)
-                list[i].score *= SEEN_FACTOR;
-        }
-    }
-    length = scored_select(list, length, length);
-    for (size_t i = 0; i < length && picking->count < picking->limit; i++) {
-        uint32_t wine = list[i].wine;
-        if (wine >= picking->snapshot->count || !may_show(picking, wine) ||
-            !keeps_variety(picking, wine))
-            continue;
-        const struct candidate *candidate = candidates_find(&candidates, wine);
-        uint32_t basket = basket_source(picking, wine);
-        if (basket != NO_WINE)
-            pick(picking, wine, MODEL_BASKET, basket);
-        else
-            pick(picking, wine, reason_of(picking, candidate), candidate->source);
-    }
-    free(list);
-    candidates_release(&candidates);
+    uint32_t wine;
+    int arm;
+    if (!interleave_next(&personal->draft, judge, picking, &wine, &arm))
+        return false;
+    const struct opinion *opinion = &personal->opinions[arm == 1 ? 1 : 0];
+    pick_for(picking, opinion, wine);
+    if (personal->arms == 2 && arm != INTERLEAVE_NOBODY)
+        picking->picks[picking->count - 1].arm = arm ? 'b' : 'a';
+    return true;
 }
 
 /* The next of the list that may be shown; false at its end. */
 static bool pick_next(struct picking *picking, const uint32_t *list, size_t count, size_t *next,
     enum model_reason reason)
 {
-    while (*next < count) {
-        uint32_t wine = list[(*next)++];
-        if (may_show(picking, wine) && keeps_variety(picking, wine)) {
-            pick(picking, wine, reason, NO_WINE);
+    for (size_t i = *next; i < count; i++) {
+        if (!may_list(picking, list[i])) {
+            *next += i == *next;
+            continue;
+        }
+        enum interleave_verdict verdict = judge(picking, list[i]);
+        if (verdict == INTERLEAVE_FREE) {
+            pick(picking, list[i], reason, NO_WINE);
             return true;
         }
+        *next += verdict == INTERLEAVE_GONE && i == *next;
     }
     return false;
 }
 
-static void fill_up(struct picking *picking)
+static bool pick_newest(struct picking *picking, struct personal *personal)
 {
     const struct snapshot *snapshot = picking->snapshot;
-    size_t popular = 0, fresh = 0;
-    bool more = true;
-    while (more && picking->count < picking->limit) {
-        more = false;
-        if ((picking->count + 1) % NEW_EVERY == 0)
-            more = pick_next(picking, snapshot->fresh, snapshot->fresh_count, &fresh, MODEL_NEW);
-        if (!more)
-            more = pick_next(
-                picking, snapshot->popular, snapshot->popular_count, &popular, MODEL_POPULAR);
-        if (!more)
-            more = pick_next(picking, snapshot->fresh, snapshot->fresh_count, &fresh, MODEL_NEW);
+    return pick_next(
+        picking, snapshot->fresh, snapshot->fresh_count, &personal->next_newest, MODEL_NEW);
+}
+
+/* New wines by how well they would suit the shopper. */
+static bool pick_new(struct picking *picking, struct personal *personal)
+{
+    const struct opinion *opinion = &personal->opinions[0];
+    if (!opinion->mapping || !opinion->preference_count)
+        return pick_newest(picking, personal);
+    if (!personal->fresh_ranked) {
+        personal->fresh_ranked = true;
+        personal->fresh_count = opinion_new(opinion, may_list, picking, personal->fresh);
+    }
+    while (personal->next_fresh < personal->fresh_count) {
+        uint32_t wine = personal->fresh[personal->next_fresh++].wine;
+        if (judge(picking, wine) != INTERLEAVE_FREE)
+            continue;
+        if (picking->snapshot->wines[wine].fresh)
+            pick(picking, wine, MODEL_NEW, NO_WINE);
+        else
+            pick_for(picking, opinion, wine);
+        return true;
+    }
+    return false;
+}
+
+static bool pick_popular(struct picking *picking, struct personal *personal)
+{
+    const struct snapshot *snapshot = picking->snapshot;
+    return pick_next(picking, snapshot->popular, snapshot->popular_count, &personal->next_popular,
+        MODEL_POPULAR);
+}
+
+static void fill(struct picking *picking, struct personal *personal)
+{
+    bool cold = personal->opinions[0].preference_count == 0;
+    size_t every = cold ? NEW_EVERY_COLD : NEW_EVERY;
+    while (picking->count < picking->limit) {
+        if ((picking->count + 1) % every == 0 && pick_new(picking, personal))
+            continue;
+        if (pick_drafted(picking, personal) || pick_popular(picking, personal) ||
+            pick_newest(picking, personal))
+            continue;
+        /* A list is not cut short for the sake of variety. */
+        if (picking->any_variety)
+            break;
+        picking->any_variety = true;
     }
 }
 
-size_t model_recommend(struct model *model, const char *shopper, size_t limit, int64_t now_ms,
-    struct model_pick *picks, bool *personal)
+static void recommend_personal(struct picking *picking, struct model_answer *answer)
 {
+    struct snapshot *snapshot = (struct snapshot *)picking->snapshot;
+    const struct profile *profile = picking->profile;
+    struct mapping *const *mappings = snapshot->mappings;
+    struct personal *personal = malloc(sizeof(*personal));
+    if (!personal)
+        abort();
+    bool experiment = picking->query->experiment && mappings[MODEL_ARM_A] && mappings[MODEL_ARM_B];
+    personal->arms = experiment ? 2 : 1;
+    personal->fresh_count = personal->next_fresh = personal->next_newest = 0;
+    personal->next_popular = 0;
+    personal->fresh_ranked = false;
+    leave_out(picking, profile->order, profile->order_count);
+    for (int arm = 0; arm < personal->arms; arm++)
+        opinion_form(&personal->opinions[arm], snapshot,
+            mappings[experiment ? MODEL_ARM_A + arm : MODEL_CURRENT], profile->items,
+            profile->item_count, picking->query->now_ms, may_list, picking);
+    const struct opinion *a = &personal->opinions[0], *b = &personal->opinions[1];
+    interleave_init(&personal->draft, a->ranked, a->ranked_count, experiment ? b->ranked : NULL,
+        experiment ? b->ranked_count : 0, picking->query->seed);
+    fill(picking, personal);
+    answer->personal = a->preference_count > 0 && a->ranked_count > 0;
+    for (int arm = 0; arm < personal->arms; arm++)
+        opinion_release(&personal->opinions[arm]);
+    free(personal);
+}
+
+/* ---- what goes with the basket ---- */
+
+static void raise(
+    struct picking *picking, struct opinion *opinion, uint32_t wine, float score, size_t *replaced)
+{
+    for (size_t i = 0; i < opinion->ranked_count; i++) {
+        if (opinion->ranked[i].wine == wine) {
+            opinion->ranked[i].score += score;
+            return;
+        }
+    }
+    /* Too low in the ranking to be among its best: it takes the place of the least of them. */
+    if (*replaced >= OPINION_RANKED / 2 || !may_list(picking, wine))
+        return;
+    size_t place = opinion->ranked_count < OPINION_RANKED ? opinion->ranked_count++
+                                                          : OPINION_RANKED - ++*replaced;
+    opinion->ranked[place] = (struct scored){.wine = wine, .score = score};
+}
+
+/* What was bought with these very wines of late is known before the next training is. */
+static void add_together(struct picking *picking, struct opinion *opinion)
+{
+    const struct profile *profile = picking->profile;
+    float share = opinion->ranked_count ? TOGETHER_SHARE * opinion->ranked[0].score : 0;
+    size_t replaced = 0;
+    for (size_t i = 0; i < profile->cart_count && share > 0; i++) {
+        const struct scored *list;
+        size_t count =
+            scorer_neighbours(picking->snapshot->scorers[SCORER_TOGETHER], profile->cart[i], &list);
+        for (size_t j = 0; j < count; j++)
+            raise(picking, opinion, list[j].wine, share * list[j].score, &replaced);
+    }
+    opinion->ranked_count =
+        scored_select(opinion->ranked, opinion->ranked_count, opinion->ranked_count);
+}
+
+static void recommend_basket(struct picking *picking, struct model_answer *answer)
+{
+    const struct profile *profile = picking->profile;
+    struct profile_item items[PROFILE_CART];
+    struct opinion *opinion = malloc(sizeof(*opinion));
+    if (!opinion)
+        abort();
+    for (size_t i = 0; i < profile->cart_count; i++)
+        items[i] = (struct profile_item){.wine = profile->cart[i],
+            .weight = 1,
+            .at_ms = picking->query->now_ms,
+            .sign = PROFILE_CARTED};
+    answer->empty = profile->cart_count == 0;
+    opinion_form(opinion, picking->snapshot, picking->snapshot->mappings[MODEL_CURRENT], items,
+        profile->cart_count, picking->query->now_ms, may_list, picking);
+    if (opinion->mapping)
+        add_together(picking, opinion);
+    size_t count = answer->empty ? 0 : opinion->ranked_count;
+    for (int pass = 0; pass < 2; pass++) {
+        picking->any_variety = pass > 0;
+        for (size_t i = 0; i < count && picking->count < picking->limit; i++) {
+            uint32_t wine = opinion->ranked[i].wine;
+            if (judge(picking, wine) != INTERLEAVE_FREE)
+                continue;
+            const struct profile_item *item = opinion_source(opinion, wine);
+            uint32_t source = basket_source(picking, wine);
+            if (source == NO_WINE && item)
+                source = item->wine;
+            if (source != NO_WINE)
+                pick(picking, wine, MODEL_BASKET, source);
+        }
+    }
+    answer->personal = picking->count > 0;
+    opinion_release(opinion);
+    free(opinion);
+}
+
+/* ---- what was ordered before ---- */
+
+static void recommend_again(struct picking *picking, struct model_answer *answer)
+{
+    const struct profile *profile = picking->profile;
+    struct scored list[PROFILE_ITEMS];
+    size_t count = 0;
+    answer->empty = true;
+    for (size_t i = 0; i < profile->item_count; i++) {
+        const struct profile_item *item = &profile->items[i];
+        if (item->orders <= 0)
+            continue;
+        answer->empty = false;
+        if (item->wine >= picking->snapshot->count || !may_list(picking, item->wine))
+            continue;
+        double age = (double)(picking->query->now_ms - item->ordered_ms) / DAY_MS;
+        double worth = (double)item->orders * exp2(-fmax(age, 0) / PROFILE_AGAIN_HALF_LIFE_DAYS);
+        list[count++] = (struct scored){.wine = (uint32_t)i, .score = (float)worth};
+    }
+    picking->any_variety = true; /* they know what they want */
+    count = scored_select(list, count, count);
+    for (size_t i = 0; i < count && picking->count < picking->limit; i++) {
+        const struct profile_item *item = &profile->items[list[i].wine];
+        if (judge(picking, item->wine) == INTERLEAVE_FREE)
+            pick(picking, item->wine, MODEL_AGAIN, NO_WINE)->ordered_ms = item->ordered_ms;
+    }
+    answer->personal = picking->count > 0;
+}
+
+void model_recommend(struct model *model, const struct model_query *query, struct model_pick *picks,
+    struct model_answer *answer)
+{
+    static void (*const lists[])(struct picking *, struct model_answer *) = {
+        [MODEL_PERSONAL] = recommend_personal,
+        [MODEL_BASKET_OF] = recommend_basket,
+        [MODEL_BUY_AGAIN] = recommend_again,
+    };
     struct profile profile;
-    profiles_get(model->profiles, shopper, &profile);
+    profiles_get(model->profiles, query->shopper, &profile);
     struct snapshot *snapshot = snapshot_acquire(model);
     struct picking picking = {.model = model,
         .snapshot = snapshot,
         .profile = &profile,
+        .query = query,
         .picks = picks,
-        .limit = limit < MODEL_MAX_LIST ? limit : MODEL_MAX_LIST};
-    if (profile.item_count)
-        pick_personal(&picking, now_ms);
-    *personal = picking.count > 0;
-    fill_up(&picking);
+        .limit = query->limit < MODEL_MAX_LIST ? query->limit : MODEL_MAX_LIST};
+    *answer = (struct model_answer){.whole = profile.whole};
+    for (size_t i = 0; i < profile.disliked_count; i++)
+        guard_add(&picking.disliked, profile.disliked[i]);
+    leave_out(&picking, profile.cart, profile.cart_count);
+    lists[query->list](&picking, answer);
+    answer->count = picking.count;
     snapshot_release(snapshot);
-    return picking.count;
 }

@@ -30,6 +30,7 @@ struct recommendation_options {
     struct stream *stream;
     struct warehouse *warehouse;
     struct upstream *product;
+    struct upstream *order;  /* for the destinations; NULL: lists by destination are 503 */
     struct blob *blob;       /* keeps what is under "models/" */
     struct metrics *metrics; /* may be NULL */
     const char *currency;    /* of the shop, for days without orders; copied */

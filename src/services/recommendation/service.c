@@ -1,7 +1,9 @@
 #include "service.h"
 #include "buffer.h"
 #include "metrics.h"
+#include "recall.h"
 #include "router.h"
+#include "shipping.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,6 +68,8 @@ int recommendation_service_new(struct recommendation_service **out,
     service->recent = recent_new(RECENT_EVENTS);
     service->experiments = experiments_new(options->blob);
     service->models = models_new(options->blob, service->experiments, options->metrics);
+    service->recall = recall_new(service->model, options->warehouse);
+    service->shipping = shipping_new(options->order);
     service->worker = worker_new("models", MAX_TASKS_WAITING);
     service->router = router_new(routes, service);
     pthread_mutex_init(&service->lock, NULL);
@@ -114,6 +118,8 @@ void recommendation_service_free(struct recommendation_service *service)
 {
     if (!service)
         return;
+    recall_free(service->recall);
+    shipping_free(service->shipping);
     worker_free(service->worker);
     models_free(service->models);
     experiments_free(service->experiments);
@@ -155,4 +161,39 @@ bool service_admits_office(struct exchange *exchange)
     http_problem(exchange, known ? 403 : 401, known ? "forbidden" : "unauthenticated", NULL,
         known ? "this is for the back office" : "sign in first");
     return false;
+}
+
+void service_call_product(struct recommendation_service *service, struct exchange *exchange,
+    const char *path, void (*done)(void *ctx, int status, const char *body, size_t length),
+    void *ctx)
+{
+    upstream_call(service->options.product, &(struct upstream_call){.method = HTTP_GET,
+                                                .path = path,
+                                                .trace = &exchange->request.trace,
+                                                .done = done,
+                                                .ctx = ctx});
+}
+
+void service_reply_upstream(struct exchange *exchange, int status, const char *body, size_t length)
+{
+    if (status >= 500 || status == 0) {
+        http_problem(exchange, 503, "unavailable", NULL, "the wines cannot be read at the moment");
+        return;
+    }
+    http_reply(exchange, status, status < 400 ? "application/json" : "application/problem+json",
+        arena_strndup(exchange->arena, body, length), length);
+}
+
+bool service_experiment(struct recommendation_service *service, struct experiment *copy)
+{
+    if (!experiments_running(service->experiments, copy)) {
+        *copy->id = '\0';
+        return false;
+    }
+    pthread_mutex_lock(&service->lock);
+    bool armed = strcmp(service->armed, copy->id) == 0;
+    pthread_mutex_unlock(&service->lock);
+    if (!armed)
+        *copy->id = '\0';
+    return armed;
 }

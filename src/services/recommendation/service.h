@@ -27,6 +27,8 @@ struct recommendation_service {
     struct model *model;
     struct experiments *experiments;
     struct models *models;
+    struct recall *recall;
+    struct shipping *shipping;
     struct worker *worker; /* for what waits for the blob store */
     atomic_bool ready;
     atomic_int_fast64_t taken; /* events learnt from */
@@ -34,6 +36,7 @@ struct recommendation_service {
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t wake;
     struct recent *recent;
+    char armed[ID_SIZE]; /* the experiment whose two models the model uses; or "" */
     bool changed, stopping;
 
     pthread_t thread;
@@ -42,6 +45,17 @@ struct recommendation_service {
 
 /* The wine's documents from the product service, in the order of ids: "/internal/wines?ids=...". */
 const char *service_documents_path(struct arena *arena, const char *const *ids, size_t count);
+
+/* Asks the product service; `done` gets what it says. */
+void service_call_product(struct recommendation_service *service, struct exchange *exchange,
+    const char *path, void (*done)(void *ctx, int status, const char *body, size_t length),
+    void *ctx);
+
+/* Replies with what the product service said, or 503 if that was an error of its own. */
+void service_reply_upstream(struct exchange *exchange, int status, const char *body, size_t length);
+
+/* The experiment that runs, if the model is ready to answer for both its arms. */
+bool service_experiment(struct recommendation_service *service, struct experiment *copy);
 
 void route_events(void *service, struct exchange *exchange);
 void route_similar(void *service, struct exchange *exchange);

@@ -29,6 +29,8 @@ void snapshot_release(struct snapshot *snapshot)
         return;
     for (int i = 0; i < SCORERS; i++)
         scorer_release(snapshot->scorers[i]);
+    for (int i = 0; i < MODEL_TRAINED; i++)
+        mapping_release(snapshot->mappings[i]);
     free(snapshot->wines);
     free(snapshot->popular);
     free(snapshot->fresh);
@@ -62,6 +64,8 @@ static void copy_wines(struct model *model, struct snapshot *snapshot)
             .group = wine->group,
             .winery = wine->winery,
             .region = wine->region,
+            .price = wine->price,
+            .type = wine->type,
             .listed = is_listed(wine),
             .withdrawn = wine->withdrawn};
     }
@@ -130,19 +134,16 @@ static double popularity_of(struct catalogue *catalogue, size_t number, double s
     return acts / scale + RATING_WEIGHT * rating;
 }
 
-static uint32_t *take_numbers(struct scored *list, size_t *count, size_t max)
-{
-    *count = scored_select(list, *count, max);
-    uint32_t *numbers = zeroed(*count, sizeof(*numbers));
-    for (size_t i = 0; i < *count; i++)
-        numbers[i] = list[i].wine;
-    return numbers;
-}
+struct rankings {
+    struct scored *popular, *fresh;
+    size_t popular_count, fresh_count;
+};
 
-static void rank(struct catalogue *catalogue, struct snapshot *snapshot, int64_t now_ms)
+static struct rankings copy_rankings(
+    struct catalogue *catalogue, struct snapshot *snapshot, int64_t now_ms)
 {
-    struct scored *popular = zeroed(catalogue->count, sizeof(*popular));
-    struct scored *fresh = zeroed(catalogue->count, sizeof(*fresh));
+    struct rankings rankings = {.popular = zeroed(catalogue->count, sizeof(struct scored)),
+        .fresh = zeroed(catalogue->count, sizeof(struct scored))};
     double scale = decay_scale(now_ms, POPULARITY_HALF_LIFE_DAYS);
     int64_t opening = INT64_MAX;
     for (size_t i = 0; i < catalogue->count; i++) {
@@ -154,16 +155,60 @@ static void rank(struct catalogue *catalogue, struct snapshot *snapshot, int64_t
         const struct wine *wine = &catalogue->wines[i];
         if (!is_listed(wine))
             continue;
-        popular[snapshot->popular_count++] = (struct scored){
+        rankings.popular[rankings.popular_count++] = (struct scored){
             .wine = (uint32_t)i, .score = (float)popularity_of(catalogue, i, scale)};
-        if (wine->added_ms > now_ms - FRESH_MS && wine->added_ms > opening + OPENING_MS)
-            fresh[snapshot->fresh_count++] =
+        snapshot->wines[i].fresh =
+            wine->added_ms > now_ms - FRESH_MS && wine->added_ms > opening + OPENING_MS;
+        if (snapshot->wines[i].fresh)
+            rankings.fresh[rankings.fresh_count++] =
                 (struct scored){.wine = (uint32_t)i, .score = (float)(wine->added_ms - opening)};
     }
-    snapshot->popular = take_numbers(popular, &snapshot->popular_count, SNAPSHOT_POPULAR);
-    snapshot->fresh = take_numbers(fresh, &snapshot->fresh_count, SNAPSHOT_FRESH);
-    free(popular);
-    free(fresh);
+    return rankings;
+}
+
+/* Sorts `list` and frees it. */
+static uint32_t *take_numbers(struct scored *list, size_t *count, size_t max)
+{
+    *count = scored_select(list, *count, max);
+    uint32_t *numbers = zeroed(*count, sizeof(*numbers));
+    for (size_t i = 0; i < *count; i++)
+        numbers[i] = list[i].wine;
+    free(list);
+    return numbers;
+}
+
+/* All of what is popular, since a filter may let through only what is far down; the best of it
+ * would do for nobody else. */
+static void rank(struct snapshot *snapshot, struct rankings *rankings)
+{
+    snapshot->popular_count = rankings->popular_count;
+    snapshot->fresh_count = rankings->fresh_count;
+    snapshot->popular =
+        take_numbers(rankings->popular, &snapshot->popular_count, rankings->popular_count);
+    snapshot->fresh = take_numbers(rankings->fresh, &snapshot->fresh_count, SNAPSHOT_FRESH);
+}
+
+/* ---- trained models ---- */
+
+/* A mapping depends on the wines and the model alone; the snapshot before may have it. */
+static void map_trained(struct snapshot *made, struct trained *const trained[MODEL_TRAINED],
+    const struct snapshot *before, bool wines_changed)
+{
+    for (int i = 0; i < MODEL_TRAINED; i++) {
+        if (!trained[i])
+            continue;
+        for (int j = 0; j < MODEL_TRAINED && !made->mappings[i]; j++) {
+            struct mapping *same = wines_changed ? NULL : before->mappings[j];
+            if (same && same->trained == trained[i])
+                made->mappings[i] = mapping_retain(same);
+        }
+        for (int j = 0; j < i && !made->mappings[i]; j++) {
+            if (trained[j] == trained[i])
+                made->mappings[i] = mapping_retain(made->mappings[j]);
+        }
+        if (!made->mappings[i])
+            made->mappings[i] = mapping_new(trained[i], made);
+    }
 }
 
 enum model_change model_rebuild(struct model *model, int64_t now_ms)
@@ -182,7 +227,10 @@ enum model_change model_rebuild(struct model *model, int64_t now_ms)
     if (wines_changed)
         taste = copy_taste(&model->catalogue);
     struct together_input together = copy_together(model);
-    rank(&model->catalogue, made, now_ms);
+    struct rankings rankings = copy_rankings(&model->catalogue, made, now_ms);
+    struct trained *trained[MODEL_TRAINED];
+    for (int i = 0; i < MODEL_TRAINED; i++)
+        trained[i] = model->trained[i] ? trained_retain(model->trained[i]) : NULL;
     model->wines_changed = model->counts_changed = false;
     model->rebuilds++;
     pthread_mutex_unlock(&model->learning);
@@ -195,6 +243,10 @@ enum model_change model_rebuild(struct model *model, int64_t now_ms)
         together.occurrences, together.wine_count, decay_scale(now_ms, TOGETHER_HALF_LIFE_DAYS));
     free(together.pairs);
     free(together.occurrences);
+    rank(made, &rankings);
+    map_trained(made, trained, model->snapshot, wines_changed);
+    for (int i = 0; i < MODEL_TRAINED; i++)
+        trained_release(trained[i]);
 
     pthread_mutex_lock(&model->snapshot_lock);
     struct snapshot *old = model->snapshot;
