@@ -104,6 +104,12 @@ static void load(struct fixture *f, struct warehouse_fact fact)
         fact.shopper = "";
     if (!fact.wine_id)
         fact.wine_id = "";
+    if (fact.kind <= WAREHOUSE_CLICK) {
+        const char **texts[] = {
+            &fact.shown.list, &fact.shown.query, &fact.shown.experiment, &fact.shown.arm};
+        for (size_t i = 0; i < 4; i++)
+            *texts[i] = *texts[i] ? *texts[i] : "";
+    }
     if (!fact.at_ms)
         fact.at_ms = NOW;
     load_batch(f, &(struct warehouse_batch){.facts = &fact, .fact_count = 1});
@@ -115,7 +121,7 @@ static void view(struct fixture *f, const char *shopper, const char *wine, int64
                 .shopper = shopper,
                 .wine_id = wine,
                 .at_ms = at_ms,
-                .list = "search"});
+                .shown = {.list = "search"}});
 }
 
 static void cart(struct fixture *f, const char *shopper, const char *wine, int64_t quantity)
@@ -382,7 +388,8 @@ static struct seen interactions(struct fixture *f, int64_t since_ms, int limit)
 {
     struct seen seen = {.f = f};
     struct error error;
-    assert_int_equal(warehouse_interactions(f->warehouse, since_ms, limit, see, &seen, &error), 0);
+    struct warehouse_interaction_query query = {.since_ms = since_ms, .limit = limit};
+    assert_int_equal(warehouse_interactions(f->warehouse, &query, see, &seen, &error), 0);
     return seen;
 }
 
@@ -424,7 +431,8 @@ static void interactions_come_in_the_order_of_time(void **state)
     assert_int_equal(interactions(f, 0, 1).count, 3); /* the newest of each kind */
     struct seen first = {.f = f, .stop_after = 1};
     struct error error;
-    assert_int_equal(warehouse_interactions(f->warehouse, 0, 100, see, &first, &error), 0);
+    struct warehouse_interaction_query all = {.limit = 100};
+    assert_int_equal(warehouse_interactions(f->warehouse, &all, see, &first, &error), 0);
     assert_int_equal(first.count, 1);
 }
 
@@ -490,14 +498,18 @@ static void checkpoints_events_and_letters_are_kept(void **state)
     assert_int_equal(warehouse_recent(f->warehouse, f->arena, &found, &error), 3);
     assert_string_equal(found[0], "e1");
     assert_string_equal(found[2], "e3");
-    struct warehouse_dead_letter *kept;
-    assert_int_equal(warehouse_letters(f->warehouse, 10, f->arena, &kept, &error), 2);
-    assert_string_equal(kept[0].reason, "no JSON");
-    assert_string_equal(kept[0].body, "x\"");
-    assert_int_equal(kept[0].shard, 2);
-    assert_string_equal(kept[1].event_id, "bad1");
-    assert_int_equal(kept[1].sequence, 6);
-    assert_int_equal(warehouse_letters(f->warehouse, 1, f->arena, &kept, &error), 1);
+    struct warehouse_letters kept = {0};
+    warehouse_letters(f->warehouse, 10, f->arena, &kept, finished, f);
+    await(f);
+    assert_int_equal(kept.count, 2);
+    assert_string_equal(kept.letters[0].reason, "no JSON");
+    assert_string_equal(kept.letters[0].body, "x\"");
+    assert_int_equal(kept.letters[0].shard, 2);
+    assert_string_equal(kept.letters[1].event_id, "bad1");
+    assert_int_equal(kept.letters[1].sequence, 6);
+    warehouse_letters(f->warehouse, 1, f->arena, &kept, finished, f);
+    await(f);
+    assert_int_equal(kept.count, 1);
 }
 
 int main(void)

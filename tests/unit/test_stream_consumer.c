@@ -279,13 +279,16 @@ static void broken_events_are_buried_and_the_stream_goes_on(void **state)
     struct stream_consumer_stats stats = await(f, 7);
     assert_int_equal(stats.broken, 6);
     assert_int_equal(stats.loaded, 1);
-    struct warehouse_dead_letter *letters;
-    struct error error;
-    assert_int_equal(warehouse_letters(f->warehouse, 10, f->arena, &letters, &error), 6);
+    struct warehouse_letters letters = {0};
+    atomic_int done = 0;
+    warehouse_letters(f->warehouse, 10, f->arena, &letters, put_done, &done);
+    while (!done)
+        usleep(100);
+    assert_int_equal(letters.count, 6);
     bool found = false;
     for (int i = 0; i < 6; i++)
-        found = found || (strcmp(letters[i].event_id, "X4") == 0 &&
-                             strstr(letters[i].reason, "wine_id") != NULL);
+        found = found || (strcmp(letters.letters[i].event_id, "X4") == 0 &&
+                             strstr(letters.letters[i].reason, "wine_id") != NULL);
     assert_true(found);
 }
 

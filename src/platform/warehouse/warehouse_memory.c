@@ -29,7 +29,7 @@ uint32_t memory_who(const struct warehouse_memory *warehouse, uint32_t shopper)
 
 /* ---- loading ---- */
 
-static uint32_t wine_of(struct warehouse_memory *warehouse, const char *id)
+uint32_t warehouse_memory_wine(struct warehouse_memory *warehouse, const char *id)
 {
     uint32_t number = text_index_add(warehouse->wine_index, id);
     if (number == warehouse->wines.count) {
@@ -41,7 +41,7 @@ static uint32_t wine_of(struct warehouse_memory *warehouse, const char *id)
     return number;
 }
 
-static uint32_t shopper_of(struct warehouse_memory *warehouse, const char *pseudonym)
+uint32_t warehouse_memory_shopper(struct warehouse_memory *warehouse, const char *pseudonym)
 {
     if (!*pseudonym)
         return 0;
@@ -56,8 +56,8 @@ static uint32_t shopper_of(struct warehouse_memory *warehouse, const char *pseud
 static struct memory_row *add_row(
     struct warehouse_memory *warehouse, const struct warehouse_fact *fact)
 {
-    uint32_t shopper = shopper_of(warehouse, fact->shopper);
-    uint32_t wine = *fact->wine_id ? wine_of(warehouse, fact->wine_id) : 0;
+    uint32_t shopper = warehouse_memory_shopper(warehouse, fact->shopper);
+    uint32_t wine = *fact->wine_id ? warehouse_memory_wine(warehouse, fact->wine_id) : 0;
     struct memory_row *row = table_add(&warehouse->facts);
     row->kind = fact->kind;
     row->at_ms = fact->at_ms;
@@ -71,7 +71,7 @@ static void add_order(struct warehouse_memory *warehouse, const struct warehouse
     if (text_index_find(warehouse->order_index, fact->order.order_id) != TEXT_INDEX_NONE)
         return;
     uint32_t number = text_index_add(warehouse->order_index, fact->order.order_id);
-    uint32_t shopper = shopper_of(warehouse, fact->shopper);
+    uint32_t shopper = warehouse_memory_shopper(warehouse, fact->shopper);
     struct memory_order *order = table_add(&warehouse->orders);
     order->id = text_index_text(warehouse->order_index, number);
     order->currency = arena_strdup(warehouse->arena, fact->order.currency);
@@ -82,7 +82,7 @@ static void add_order(struct warehouse_memory *warehouse, const struct warehouse
     snprintf(order->status, sizeof(order->status), "pending");
     for (size_t i = 0; i < fact->order.line_count; i++) {
         const struct warehouse_line *line = &fact->order.lines[i];
-        uint32_t wine = wine_of(warehouse, line->wine_id);
+        uint32_t wine = warehouse_memory_wine(warehouse, line->wine_id);
         struct memory_row *row = table_add(&warehouse->facts);
         *row = (struct memory_row){.kind = WAREHOUSE_ORDER,
             .at_ms = fact->at_ms,
@@ -106,7 +106,7 @@ static void set_status(struct warehouse_memory *warehouse, const struct warehous
 
 static void set_wine(struct warehouse_memory *warehouse, const struct warehouse_fact *fact)
 {
-    uint32_t number = wine_of(warehouse, fact->wine_id);
+    uint32_t number = warehouse_memory_wine(warehouse, fact->wine_id);
     struct memory_wine *wine = &warehouse->wines.rows[number];
     int64_t *sequence =
         fact->kind == WAREHOUSE_STOCK ? &wine->stock_sequence : &wine->wine_sequence;
@@ -123,8 +123,8 @@ static void set_wine(struct warehouse_memory *warehouse, const struct warehouse_
 
 static void merge(struct warehouse_memory *warehouse, const struct warehouse_fact *fact)
 {
-    uint32_t user = shopper_of(warehouse, fact->shopper);
-    uint32_t guest = shopper_of(warehouse, fact->merge.guest);
+    uint32_t user = warehouse_memory_shopper(warehouse, fact->shopper);
+    uint32_t guest = warehouse_memory_shopper(warehouse, fact->merge.guest);
     if (user && guest && user != guest)
         warehouse->shoppers.rows[guest].merged_into = user;
 }
@@ -166,10 +166,17 @@ static void apply(struct warehouse_memory *warehouse, const struct warehouse_fac
 {
     switch (fact->kind) {
     case WAREHOUSE_VIEW:
-    case WAREHOUSE_IMPRESSION:
-    case WAREHOUSE_CLICK:
         add_row(warehouse, fact)->value = 1;
         break;
+    case WAREHOUSE_IMPRESSION:
+    case WAREHOUSE_CLICK: {
+        struct memory_row *row = add_row(warehouse, fact);
+        row->value = 1;
+        row->text = arena_strdup(warehouse->arena, fact->shown.query);
+        row->experiment = arena_strdup(warehouse->arena, fact->shown.experiment);
+        row->arm = *fact->shown.arm;
+        break;
+    }
     case WAREHOUSE_SEARCH: {
         struct memory_row *row = add_row(warehouse, fact);
         row->value = (double)fact->search.results;
@@ -216,18 +223,44 @@ static void load(
     struct warehouse *base, const struct warehouse_batch *batch, warehouse_done_fn *done, void *ctx)
 {
     struct warehouse_memory *warehouse = (struct warehouse_memory *)base;
+    struct error error = {0};
+    pthread_mutex_lock(&warehouse->lock);
+    int rc = warehouse_memory_check_owner(warehouse, batch, &error);
+    if (rc == 0)
+        rc = warehouse_check_places(batch, warehouse->checkpoints, &error);
+    if (rc > 0) {
+        for (size_t i = 0; i < batch->fact_count; i++)
+            apply(warehouse, &batch->facts[i]);
+        for (size_t i = 0; i < batch->event_count; i++)
+            *table_add(&warehouse->events) = arena_strdup(warehouse->arena, batch->event_ids[i]);
+        for (size_t i = 0; i < batch->letter_count; i++)
+            add_letter(warehouse, &batch->letters[i]);
+        for (size_t i = 0; i < batch->checkpoint_count; i++)
+            warehouse->checkpoints[batch->checkpoints[i].shard] = batch->checkpoints[i].sequence;
+    }
+    pthread_mutex_unlock(&warehouse->lock);
+    done(ctx, rc < 0 ? rc : 0, &error);
+}
+
+static void import(struct warehouse *base, const struct warehouse_rating_row *rows, size_t count,
+    warehouse_done_fn *done, void *ctx)
+{
+    struct warehouse_memory *warehouse = (struct warehouse_memory *)base;
     struct error none = {0};
     pthread_mutex_lock(&warehouse->lock);
-    for (size_t i = 0; i < batch->fact_count; i++)
-        apply(warehouse, &batch->facts[i]);
-    for (size_t i = 0; i < batch->event_count; i++)
-        *table_add(&warehouse->events) = arena_strdup(warehouse->arena, batch->event_ids[i]);
-    for (size_t i = 0; i < batch->letter_count; i++)
-        add_letter(warehouse, &batch->letters[i]);
-    for (size_t i = 0; i < batch->checkpoint_count; i++)
-        warehouse->checkpoints[batch->checkpoints[i].shard] = batch->checkpoints[i].sequence;
+    warehouse_memory_import(warehouse, rows, count);
     pthread_mutex_unlock(&warehouse->lock);
     done(ctx, 0, &none);
+}
+
+static int lease(struct warehouse *base, const struct warehouse_lease_query *query,
+    bool held[WAREHOUSE_MAX_SHARDS], struct error *error)
+{
+    struct warehouse_memory *warehouse = (struct warehouse_memory *)base;
+    pthread_mutex_lock(&warehouse->lock);
+    int rc = warehouse_memory_lease(warehouse, query, held, error);
+    pthread_mutex_unlock(&warehouse->lock);
+    return rc;
 }
 
 /* ---- reading ---- */
@@ -239,16 +272,33 @@ static void report(struct warehouse *base, const struct warehouse_report_query *
     struct error none = {0};
     struct warehouse_report filled = {0};
     pthread_mutex_lock(&warehouse->lock);
-    memory_fill(warehouse, query, arena, &filled);
+    warehouse_memory_fill(warehouse, query, arena, &filled);
     pthread_mutex_unlock(&warehouse->lock);
     *out = filled;
     done(ctx, 0, &none);
 }
 
-static bool is_interaction(enum warehouse_fact_kind kind)
+static void experiment(struct warehouse *base, const char *id,
+    struct warehouse_experiment_result *result, warehouse_done_fn *done, void *ctx)
 {
-    return kind == WAREHOUSE_VIEW || kind == WAREHOUSE_CLICK || kind == WAREHOUSE_CART ||
-           kind == WAREHOUSE_ORDER || kind == WAREHOUSE_RATING;
+    struct warehouse_memory *warehouse = (struct warehouse_memory *)base;
+    struct error none = {0};
+    pthread_mutex_lock(&warehouse->lock);
+    *result = warehouse_memory_experiment(warehouse, id);
+    pthread_mutex_unlock(&warehouse->lock);
+    done(ctx, 0, &none);
+}
+
+/* `who`: 0 for all. */
+static bool is_asked_for(const struct warehouse_memory *warehouse, const struct memory_row *row,
+    const struct warehouse_interaction_query *query, uint32_t who)
+{
+    bool kind = row->kind == WAREHOUSE_VIEW || row->kind == WAREHOUSE_CLICK ||
+                row->kind == WAREHOUSE_CART || row->kind == WAREHOUSE_ORDER ||
+                row->kind == WAREHOUSE_RATING;
+    return kind && !row->replaced && row->at_ms >= query->since_ms &&
+           (!query->until_ms || row->at_ms < query->until_ms) &&
+           (!who || row->shopper == who || memory_who(warehouse, row->shopper) == who);
 }
 
 static int compare_rows(const void *a, const void *b)
@@ -262,7 +312,21 @@ static int compare_rows(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static int interactions(struct warehouse *base, int64_t since_ms, int limit,
+static void pass(const struct warehouse_memory *warehouse, const struct memory_row *row,
+    struct warehouse_interaction *interaction)
+{
+    const char *pseudonym = warehouse->shoppers.rows[memory_who(warehouse, row->shopper)].pseudonym;
+    *interaction = (struct warehouse_interaction){
+        .kind = row->kind,
+        .at_ms = row->at_ms,
+        .wine_id = warehouse->wines.rows[row->wine].id,
+        .shopper = pseudonym ? pseudonym : "",
+        .order_id = row->kind == WAREHOUSE_ORDER ? warehouse->orders.rows[row->order].id : "",
+        .value = row->value,
+    };
+}
+
+static int interactions(struct warehouse *base, const struct warehouse_interaction_query *query,
     warehouse_interaction_fn *fn, void *ctx, struct error *error)
 {
     (void)error;
@@ -272,31 +336,23 @@ static int interactions(struct warehouse *base, int64_t since_ms, int limit,
     const struct memory_row **rows = calloc(warehouse->facts.count + 1, sizeof(*rows));
     if (!rows)
         abort();
-    for (size_t i = 0; i < warehouse->facts.count; i++) {
+    uint32_t who = query->shopper ? text_index_find(warehouse->shopper_index, query->shopper) : 0;
+    for (size_t i = 0; who != TEXT_INDEX_NONE && i < warehouse->facts.count; i++) {
         const struct memory_row *row = &warehouse->facts.rows[i];
-        if (is_interaction(row->kind) && row->at_ms >= since_ms)
+        if (is_asked_for(warehouse, row, query, who))
             rows[count++] = row;
     }
     qsort(rows, count, sizeof(*rows), compare_rows);
     int64_t skip[WAREHOUSE_FORGET + 1] = {0};
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; query->limit && i < count; i++)
         skip[rows[i]->kind]++;
     for (int kind = 0; kind <= WAREHOUSE_FORGET; kind++)
-        skip[kind] -= limit;
+        skip[kind] -= query->limit;
     for (size_t i = 0; i < count; i++) {
         if (skip[rows[i]->kind]-- > 0)
             continue;
-        const char *pseudonym =
-            warehouse->shoppers.rows[memory_who(warehouse, rows[i]->shopper)].pseudonym;
-        struct warehouse_interaction interaction = {
-            .kind = rows[i]->kind,
-            .at_ms = rows[i]->at_ms,
-            .wine_id = warehouse->wines.rows[rows[i]->wine].id,
-            .shopper = pseudonym ? pseudonym : "",
-            .order_id =
-                rows[i]->kind == WAREHOUSE_ORDER ? warehouse->orders.rows[rows[i]->order].id : "",
-            .value = rows[i]->value,
-        };
+        struct warehouse_interaction interaction;
+        pass(warehouse, rows[i], &interaction);
         if (fn(ctx, &interaction) != 0)
             break;
     }
@@ -330,27 +386,28 @@ static int recent(
     return (int)count;
 }
 
-static int letters(struct warehouse *base, int max, struct arena *arena,
-    struct warehouse_dead_letter **out, struct error *error)
+static void letters(struct warehouse *base, int max, struct arena *arena,
+    struct warehouse_letters *out, warehouse_done_fn *done, void *ctx)
 {
-    (void)error;
     struct warehouse_memory *warehouse = (struct warehouse_memory *)base;
+    struct error none = {0};
     pthread_mutex_lock(&warehouse->lock);
     size_t all = warehouse->letters.count, count = all;
     if (count > WAREHOUSE_RECENT_LETTERS)
         count = WAREHOUSE_RECENT_LETTERS;
     if (count > (size_t)max)
         count = (size_t)max;
-    *out = arena_new_array(arena, count + 1, struct warehouse_dead_letter);
+    out->count = count;
+    out->letters = arena_new_array(arena, count + 1, struct warehouse_dead_letter);
     for (size_t i = 0; i < count; i++) {
         const struct warehouse_dead_letter *letter = &warehouse->letters.rows[all - 1 - i];
-        (*out)[i] = *letter;
-        (*out)[i].event_id = arena_strdup(arena, letter->event_id);
-        (*out)[i].reason = arena_strdup(arena, letter->reason);
-        (*out)[i].body = arena_strdup(arena, letter->body);
+        out->letters[i] = *letter;
+        out->letters[i].event_id = arena_strdup(arena, letter->event_id);
+        out->letters[i].reason = arena_strdup(arena, letter->reason);
+        out->letters[i].body = arena_strdup(arena, letter->body);
     }
     pthread_mutex_unlock(&warehouse->lock);
-    return (int)count;
+    done(ctx, 0, &none);
 }
 
 /* ---- life ---- */
@@ -374,11 +431,14 @@ static void close_warehouse(struct warehouse *base)
 
 static const struct warehouse_ops ops = {
     .load = load,
+    .import = import,
+    .lease = lease,
     .report = report,
+    .experiment = experiment,
+    .letters = letters,
     .interactions = interactions,
     .checkpoints = checkpoints,
     .recent = recent,
-    .letters = letters,
     .close = close_warehouse,
 };
 

@@ -60,6 +60,20 @@ static void fill_revenue(struct view *view)
     }
 }
 
+/* The days just before, for comparison. */
+static void fill_previous(struct view *view)
+{
+    int64_t from = warehouse_since_previous(view->query);
+    for (size_t i = 0; i < view->warehouse->orders.count; i++) {
+        const struct memory_order *order = &view->warehouse->orders.rows[i];
+        if (order->at_ms < from || order->at_ms >= view->since || !memory_sold(order) ||
+            strcmp(order->currency, view->report->currency) != 0)
+            continue;
+        view->report->previous_orders++;
+        view->report->previous_amount += order->total;
+    }
+}
+
 static void count_once(bool *seen, uint32_t who, int64_t *count)
 {
     if (!seen[who]) {
@@ -80,6 +94,8 @@ static void fill_funnel(struct view *view)
         if (row->at_ms < view->since)
             continue;
         uint32_t who = memory_who(warehouse, row->shopper);
+        view->report->impressions += row->kind == WAREHOUSE_IMPRESSION;
+        view->report->clicks += row->kind == WAREHOUSE_CLICK;
         if (row->kind == WAREHOUSE_VIEW && !who)
             view->report->viewers++;
         else if (row->kind == WAREHOUSE_VIEW)
@@ -194,6 +210,64 @@ static void fill_sales(struct view *view)
     free(sales);
 }
 
+/* ---- demand ---- */
+
+struct demand {
+    const struct memory_wine *wine;
+    int64_t bottles;
+    int32_t days[WAREHOUSE_DEMAND_DAYS];
+};
+
+static int compare_demand(const void *a, const void *b)
+{
+    const struct demand *x = a, *y = b;
+    if (x->bottles != y->bottles)
+        return x->bottles > y->bottles ? -1 : 1;
+    return strcmp(x->wine->id, y->wine->id);
+}
+
+static bool is_in_low(const struct view *view, const struct demand *demand)
+{
+    for (size_t i = 0; i < view->report->low_count; i++) {
+        if (strcmp(view->report->low[i].wine_id, demand->wine->id) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void fill_demand(struct view *view)
+{
+    struct warehouse_memory *warehouse = view->warehouse;
+    size_t count = warehouse->wines.count, limit = (size_t)view->query->limit;
+    int64_t first = warehouse_day(view->query->now_ms) - WAREHOUSE_DEMAND_DAYS;
+    struct demand *demand = calloc(count + 1, sizeof(*demand));
+    if (!demand)
+        abort();
+    for (size_t i = 0; i < count; i++)
+        demand[i].wine = &warehouse->wines.rows[i];
+    for (size_t i = 0; i < warehouse->facts.count; i++) {
+        const struct memory_row *row = &warehouse->facts.rows[i];
+        int64_t day = warehouse_day(row->at_ms) - first;
+        if (row->kind != WAREHOUSE_ORDER || day < 0 || day >= WAREHOUSE_DEMAND_DAYS ||
+            !memory_sold(&warehouse->orders.rows[row->order]))
+            continue;
+        demand[row->wine].bottles += (int64_t)row->value;
+        demand[row->wine].days[day] += (int32_t)row->value;
+    }
+    qsort(demand, count, sizeof(*demand), compare_demand);
+    view->report->demand = arena_new_array(view->arena, 2 * limit + 1, struct warehouse_demand);
+    for (size_t i = 0; i < count; i++) {
+        if ((i >= limit || !demand[i].bottles) && !is_in_low(view, &demand[i]))
+            continue;
+        view->report->demand[view->report->demand_count++] =
+            (struct warehouse_demand){.wine_id = arena_strdup(view->arena, demand[i].wine->id),
+                .name = arena_strdup(view->arena, demand[i].wine->name),
+                .available = demand[i].wine->available,
+                .bottles = arena_memdup(view->arena, demand[i].days, sizeof(demand[i].days))};
+    }
+    free(demand);
+}
+
 /* ---- searches and stuck orders ---- */
 
 static int compare_searches(const void *a, const void *b)
@@ -237,6 +311,44 @@ static void fill_searches(struct view *view)
     text_index_free(queries);
 }
 
+static int compare_clicked(const void *a, const void *b)
+{
+    const struct warehouse_clicked_search *x = a, *y = b;
+    if (x->searches != y->searches)
+        return x->searches > y->searches ? -1 : 1;
+    if (x->clicks != y->clicks)
+        return x->clicks > y->clicks ? -1 : 1;
+    return strcmp(x->query, y->query);
+}
+
+static void fill_clicked(struct view *view)
+{
+    struct warehouse_memory *warehouse = view->warehouse;
+    struct text_index *queries = text_index_new();
+    TABLE(struct warehouse_clicked_search) found = {0};
+    for (size_t i = 0; i < warehouse->facts.count; i++) {
+        const struct memory_row *row = &warehouse->facts.rows[i];
+        bool search = row->kind == WAREHOUSE_SEARCH && row->value != 0;
+        bool click = row->kind == WAREHOUSE_CLICK && *row->text;
+        if (row->at_ms < view->since || (!search && !click))
+            continue;
+        const char *query = lower(view->arena, row->text);
+        uint32_t number = text_index_add(queries, query);
+        if (number == found.count)
+            table_add(&found)->query = query;
+        found.rows[number].searches += search;
+        found.rows[number].clicks += click;
+    }
+    if (found.count)
+        qsort(found.rows, found.count, sizeof(*found.rows), compare_clicked);
+    size_t limit = (size_t)view->query->limit;
+    view->report->clicked_search_count = found.count < limit ? found.count : limit;
+    view->report->clicked_searches = arena_memdup(view->arena, found.rows ? (void *)found.rows : "",
+        view->report->clicked_search_count * sizeof(*found.rows));
+    free(found.rows);
+    text_index_free(queries);
+}
+
 static int compare_stuck(const void *a, const void *b)
 {
     const struct warehouse_stuck_order *x = a, *y = b;
@@ -264,8 +376,9 @@ static void fill_stuck(struct view *view)
         report->stuck_count = (size_t)view->query->limit;
 }
 
-void memory_fill(struct warehouse_memory *warehouse, const struct warehouse_report_query *query,
-    struct arena *arena, struct warehouse_report *report)
+void warehouse_memory_fill(struct warehouse_memory *warehouse,
+    const struct warehouse_report_query *query, struct arena *arena,
+    struct warehouse_report *report)
 {
     struct view view = {.warehouse = warehouse,
         .query = query,
@@ -274,8 +387,11 @@ void memory_fill(struct warehouse_memory *warehouse, const struct warehouse_repo
         .since = warehouse_first_day(query) * WAREHOUSE_DAY_MS};
     fill_currency(&view);
     fill_revenue(&view);
+    fill_previous(&view);
     fill_funnel(&view);
     fill_sales(&view);
+    fill_demand(&view);
     fill_searches(&view);
+    fill_clicked(&view);
     fill_stuck(&view);
 }

@@ -1,268 +1,249 @@
-#include "arena.h"
-#include "thread.h"
-#include "warehouse_sqlite_internal.h"
+/*
+ * The driver for SQLite: a file's writer thread runs the jobs, each thread reads on a connection of
+ * its own (sqlite_db.h).
+ */
+#include "sqlite_db.h"
+#include "warehouse_sql.h"
 
-#include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-#define MAX_REPORTS 64
+static const char first_schema[] =
+    "CREATE TABLE dim_day(day_key INTEGER PRIMARY KEY, day TEXT NOT NULL, year INTEGER NOT NULL,"
+    " month INTEGER NOT NULL, day_of_month INTEGER NOT NULL, weekday INTEGER NOT NULL);"
+    "CREATE TABLE dim_wine(wine_key INTEGER PRIMARY KEY, wine_id TEXT NOT NULL,"
+    " name TEXT NOT NULL, winery TEXT NOT NULL, type TEXT NOT NULL, country TEXT NOT NULL,"
+    " region TEXT NOT NULL, vintage INTEGER NOT NULL, bottle_ml INTEGER NOT NULL,"
+    " price INTEGER NOT NULL, currency TEXT NOT NULL, withdrawn INTEGER NOT NULL,"
+    " available INTEGER, wine_sequence INTEGER NOT NULL, stock_sequence INTEGER NOT NULL);"
+    "CREATE INDEX dim_wine_by_id ON dim_wine(wine_id);"
+    "CREATE TABLE dim_shopper(shopper_key INTEGER PRIMARY KEY, pseudonym TEXT,"
+    " merged_into INTEGER);"
+    "CREATE INDEX dim_shopper_by_pseudonym ON dim_shopper(pseudonym);"
+    "CREATE INDEX dim_shopper_by_merged ON dim_shopper(merged_into);"
+    "INSERT INTO dim_shopper(shopper_key) VALUES(0);"
+    "CREATE TABLE fact_view(at_ms INTEGER NOT NULL, day_key INTEGER NOT NULL,"
+    " wine_key INTEGER NOT NULL, shopper_key INTEGER NOT NULL, list TEXT NOT NULL);"
+    "CREATE INDEX fact_view_by_time ON fact_view(at_ms);"
+    "CREATE TABLE fact_impression(at_ms INTEGER NOT NULL, day_key INTEGER NOT NULL,"
+    " wine_key INTEGER NOT NULL, shopper_key INTEGER NOT NULL, list TEXT NOT NULL);"
+    "CREATE INDEX fact_impression_by_time ON fact_impression(at_ms);"
+    "CREATE TABLE fact_click(at_ms INTEGER NOT NULL, day_key INTEGER NOT NULL,"
+    " wine_key INTEGER NOT NULL, shopper_key INTEGER NOT NULL, list TEXT NOT NULL);"
+    "CREATE INDEX fact_click_by_time ON fact_click(at_ms);"
+    "CREATE TABLE fact_search(at_ms INTEGER NOT NULL, day_key INTEGER NOT NULL,"
+    " shopper_key INTEGER NOT NULL, query TEXT NOT NULL, results INTEGER NOT NULL);"
+    "CREATE INDEX fact_search_by_time ON fact_search(at_ms);"
+    "CREATE TABLE fact_cart(at_ms INTEGER NOT NULL, day_key INTEGER NOT NULL,"
+    " wine_key INTEGER NOT NULL, shopper_key INTEGER NOT NULL, quantity INTEGER NOT NULL,"
+    " previous INTEGER NOT NULL);"
+    "CREATE INDEX fact_cart_by_time ON fact_cart(at_ms);"
+    "CREATE TABLE fact_rating(at_ms INTEGER NOT NULL, day_key INTEGER NOT NULL,"
+    " wine_key INTEGER NOT NULL, shopper_key INTEGER NOT NULL, stars REAL NOT NULL);"
+    "CREATE INDEX fact_rating_by_time ON fact_rating(at_ms);"
+    "CREATE TABLE fact_order(order_id TEXT NOT NULL, at_ms INTEGER NOT NULL,"
+    " day_key INTEGER NOT NULL, shopper_key INTEGER NOT NULL, status TEXT NOT NULL,"
+    " sequence INTEGER NOT NULL, country TEXT NOT NULL, region TEXT NOT NULL,"
+    " currency TEXT NOT NULL, subtotal INTEGER NOT NULL, shipping INTEGER NOT NULL,"
+    " tax INTEGER NOT NULL, total INTEGER NOT NULL);"
+    "CREATE INDEX fact_order_by_id ON fact_order(order_id);"
+    "CREATE INDEX fact_order_by_time ON fact_order(at_ms);"
+    "CREATE TABLE fact_order_line(order_id TEXT NOT NULL, at_ms INTEGER NOT NULL,"
+    " day_key INTEGER NOT NULL, wine_key INTEGER NOT NULL, shopper_key INTEGER NOT NULL,"
+    " quantity INTEGER NOT NULL, unit_price INTEGER NOT NULL, line_total INTEGER NOT NULL);"
+    "CREATE INDEX fact_order_line_by_time ON fact_order_line(at_ms);"
+    "CREATE TABLE load_checkpoint(shard INTEGER NOT NULL, sequence INTEGER NOT NULL);"
+    "CREATE TABLE load_event(up_to INTEGER PRIMARY KEY, event_ids TEXT NOT NULL);"
+    "CREATE TABLE dead_letter(position INTEGER PRIMARY KEY, event_id TEXT NOT NULL,"
+    " shard INTEGER NOT NULL, sequence INTEGER NOT NULL, at_ms INTEGER NOT NULL,"
+    " reason TEXT NOT NULL, body TEXT NOT NULL);";
 
-/* A report waits for the thread that asks: a question over a year of facts must not hold up one
- * that serves shoppers. */
-struct report_job {
-    struct warehouse_report_query query;
-    struct arena *arena;
-    struct warehouse_report *report;
-    warehouse_done_fn *done;
-    void *ctx;
-    struct report_job *next;
+/* What came with the second schema: by which list, search and experiment a wine was found, ratings
+ * from elsewhere, leases, the rows of one shopper. */
+static const char second_schema[] =
+    "ALTER TABLE fact_impression ADD COLUMN query TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE fact_impression ADD COLUMN position INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE fact_impression ADD COLUMN experiment TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE fact_impression ADD COLUMN arm TEXT NOT NULL DEFAULT '';"
+    "CREATE INDEX fact_impression_by_experiment ON fact_impression(experiment)"
+    " WHERE experiment <> '';"
+    "ALTER TABLE fact_click ADD COLUMN query TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE fact_click ADD COLUMN position INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE fact_click ADD COLUMN experiment TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE fact_click ADD COLUMN arm TEXT NOT NULL DEFAULT '';"
+    "CREATE INDEX fact_click_by_experiment ON fact_click(experiment) WHERE experiment <> '';"
+    "ALTER TABLE fact_rating ADD COLUMN source TEXT NOT NULL DEFAULT 'shop';"
+    "ALTER TABLE fact_rating ADD COLUMN vintage INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX fact_view_by_shopper ON fact_view(shopper_key);"
+    "CREATE INDEX fact_click_by_shopper ON fact_click(shopper_key);"
+    "CREATE INDEX fact_cart_by_shopper ON fact_cart(shopper_key);"
+    "CREATE INDEX fact_order_line_by_shopper ON fact_order_line(shopper_key);"
+    "CREATE INDEX fact_rating_by_shopper ON fact_rating(shopper_key);"
+    "CREATE TABLE stage_rating(at_ms INTEGER NOT NULL, day_key INTEGER NOT NULL,"
+    " wine_key INTEGER NOT NULL, shopper_key INTEGER NOT NULL, stars REAL NOT NULL,"
+    " vintage INTEGER NOT NULL);"
+    "CREATE INDEX stage_rating_by_both ON stage_rating(shopper_key, wine_key);"
+    "CREATE TABLE load_owner(owner TEXT NOT NULL, until_ms INTEGER NOT NULL);"
+    "CREATE TABLE load_lease(shard INTEGER NOT NULL, owner TEXT NOT NULL);"
+    "CREATE TABLE load_state(forgotten INTEGER NOT NULL, wines INTEGER NOT NULL,"
+    " shoppers INTEGER NOT NULL, events INTEGER NOT NULL, letters INTEGER NOT NULL);"
+    "INSERT INTO load_state(forgotten, wines, shoppers, events, letters) SELECT 0,"
+    " (SELECT COALESCE(MAX(wine_key), 0) FROM dim_wine),"
+    " (SELECT COALESCE(MAX(shopper_key), 0) FROM dim_shopper),"
+    " (SELECT COALESCE(MAX(up_to), 0) FROM load_event),"
+    " (SELECT COALESCE(MAX(position), 0) FROM dead_letter);";
+
+static const char *const migrations[] = {first_schema, second_schema, NULL};
+
+/* A statement costs no round trip: rows one by one are as quick. */
+static const int widths[] = {1};
+
+struct connection {
+    struct sql sql; /* first: the port's address is the engine's */
+    struct sqlite_conn *conn;
+    sqlite3_stmt *statement; /* under way */
 };
 
-struct warehouse_sqlite {
-    struct warehouse base; /* first: the port's address is the engine's */
+struct driver {
+    struct sql_driver base; /* first: the port's address is the engine's */
     struct sqlite_db *db;
-    pthread_t reporter;
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
-    struct report_job *first, **last;
-    int waiting;
-    bool stopping;
 };
 
-/* ---- loading ---- */
+/* ---- a connection ---- */
 
-struct load_job {
-    struct sqlite_job job; /* first: the job's address is the load's */
-    const struct warehouse_batch *batch;
-    warehouse_done_fn *done;
-    void *ctx;
-};
-
-static int load_run(struct sqlite_conn *conn, struct sqlite_job *job)
+static void done(struct sql *sql)
 {
-    struct load_job *load = (struct load_job *)job;
-    return warehouse_sqlite_apply(conn, load->batch, &job->error);
+    struct connection *connection = (struct connection *)sql;
+    sqlite_done(connection->statement);
+    connection->statement = NULL;
 }
 
-static void load_done(struct sqlite_job *job)
+static int query(struct sql *sql, const char *text, const struct sql_value *values, size_t count,
+    struct error *error)
 {
-    struct load_job *load = (struct load_job *)job;
-    load->done(load->ctx, job->rc, &job->error);
-    free(load);
-}
-
-static void load(
-    struct warehouse *base, const struct warehouse_batch *batch, warehouse_done_fn *done, void *ctx)
-{
-    struct warehouse_sqlite *warehouse = (struct warehouse_sqlite *)base;
-    struct load_job *job = calloc(1, sizeof(*job));
-    if (!job)
-        abort();
-    job->job.run = load_run;
-    job->job.done = load_done;
-    job->batch = batch;
-    job->done = done;
-    job->ctx = ctx;
-    sqlite_db_write(warehouse->db, &job->job);
-}
-
-/* ---- reports ---- */
-
-static void report_one(struct warehouse_sqlite *warehouse, struct report_job *job)
-{
-    struct error error = {0};
-    struct sqlite_conn *conn = sqlite_db_reader(warehouse->db, &error);
-    struct warehouse_report report = {0};
-    int rc = conn ? warehouse_sqlite_fill(conn, &job->query, job->arena, &report, &error)
-                  : ERROR_UNAVAILABLE;
-    if (rc == 0)
-        *job->report = report;
-    job->done(job->ctx, rc, &error);
-    free(job);
-}
-
-static void *report_loop(void *argument)
-{
-    struct warehouse_sqlite *warehouse = argument;
-    pthread_setname_np(pthread_self(), "reports");
-    thread_background();
-    pthread_mutex_lock(&warehouse->lock);
-    for (;;) {
-        while (!warehouse->first && !warehouse->stopping)
-            pthread_cond_wait(&warehouse->wake, &warehouse->lock);
-        struct report_job *job = warehouse->first;
-        if (!job)
-            break;
-        warehouse->first = job->next;
-        if (!warehouse->first)
-            warehouse->last = &warehouse->first;
-        warehouse->waiting--;
-        pthread_mutex_unlock(&warehouse->lock);
-        report_one(warehouse, job);
-        pthread_mutex_lock(&warehouse->lock);
-    }
-    pthread_mutex_unlock(&warehouse->lock);
-    return NULL;
-}
-
-static void report(struct warehouse *base, const struct warehouse_report_query *query,
-    struct arena *arena, struct warehouse_report *out, warehouse_done_fn *done, void *ctx)
-{
-    struct warehouse_sqlite *warehouse = (struct warehouse_sqlite *)base;
-    struct report_job *job = calloc(1, sizeof(*job));
-    if (!job)
-        abort();
-    *job = (struct report_job){
-        .query = *query, .arena = arena, .report = out, .done = done, .ctx = ctx};
-    pthread_mutex_lock(&warehouse->lock);
-    bool full = warehouse->waiting >= MAX_REPORTS || warehouse->stopping;
-    if (!full) {
-        *warehouse->last = job;
-        warehouse->last = &job->next;
-        warehouse->waiting++;
-        pthread_cond_signal(&warehouse->wake);
-    }
-    pthread_mutex_unlock(&warehouse->lock);
-    if (full) {
-        struct error error;
-        int rc = error_set(&error, ERROR_UNAVAILABLE, NULL, NULL,
-            "too many reports are being made; try again in a moment");
-        done(ctx, rc, &error);
-        free(job);
-    }
-}
-
-/* ---- reading ---- */
-
-static int interactions(struct warehouse *base, int64_t since_ms, int limit,
-    warehouse_interaction_fn *fn, void *ctx, struct error *error)
-{
-    struct warehouse_sqlite *warehouse = (struct warehouse_sqlite *)base;
-    struct sqlite_conn *conn = sqlite_db_reader(warehouse->db, error);
-    if (!conn)
-        return ERROR_UNAVAILABLE;
-    return warehouse_sqlite_interactions(conn, since_ms, limit, fn, ctx, error);
-}
-
-static int checkpoints(struct warehouse *base, int64_t *sequences, struct error *error)
-{
-    struct warehouse_sqlite *warehouse = (struct warehouse_sqlite *)base;
-    struct sqlite_conn *conn = sqlite_db_reader(warehouse->db, error);
-    if (!conn)
-        return ERROR_UNAVAILABLE;
-    CLEANUP_STATEMENT sqlite3_stmt *rows =
-        sqlite_query(conn, error, "SELECT shard, sequence FROM load_checkpoint", "");
-    if (!rows)
+    struct connection *connection = (struct connection *)sql;
+    sqlite3_stmt *statement = sqlite_prepare(connection->conn, text, error);
+    if (!statement)
         return ERROR_INTERNAL;
-    int64_t found[WAREHOUSE_MAX_SHARDS] = {0};
-    int rc;
-    while ((rc = sqlite_step(conn, rows, error)) > 0) {
-        int shard = sqlite3_column_int(rows, 0);
-        if (shard >= 0 && shard < WAREHOUSE_MAX_SHARDS)
-            found[shard] = sqlite3_column_int64(rows, 1);
+    for (size_t i = 0; i < count; i++) {
+        int place = (int)i + 1;
+        if (values[i].type == 'i')
+            sqlite3_bind_int64(statement, place, values[i].integer);
+        else if (values[i].type == 'd')
+            sqlite3_bind_double(statement, place, values[i].number);
+        else
+            sqlite3_bind_text(statement, place, values[i].text, -1, SQLITE_STATIC);
     }
-    for (int i = 0; rc == 0 && i < WAREHOUSE_MAX_SHARDS; i++)
-        sequences[i] = found[i];
+    connection->statement = statement;
+    return 0;
+}
+
+static int step(struct sql *sql, struct error *error)
+{
+    struct connection *connection = (struct connection *)sql;
+    int rc = sqlite_step(connection->conn, connection->statement, error);
+    if (rc <= 0)
+        done(sql);
     return rc;
 }
 
-static int recent(
-    struct warehouse *base, struct arena *arena, const char ***ids, struct error *error)
+static int64_t integer(struct sql *sql, int column)
 {
-    struct warehouse_sqlite *warehouse = (struct warehouse_sqlite *)base;
-    struct sqlite_conn *conn = sqlite_db_reader(warehouse->db, error);
-    if (!conn)
-        return ERROR_UNAVAILABLE;
-    CLEANUP_STATEMENT sqlite3_stmt *rows =
-        sqlite_query(conn, error, "SELECT event_ids FROM load_event ORDER BY up_to", "");
-    if (!rows)
-        return ERROR_INTERNAL;
-    size_t count = 0, capacity = 1024;
-    const char **found = malloc(capacity * sizeof(*found));
-    if (!found)
-        abort();
-    int rc;
-    while ((rc = sqlite_step(conn, rows, error)) > 0) {
-        for (const char *id = sqlite_text(rows, 0); *id; id += strcspn(id, " ") + 1) {
-            if (count == capacity)
-                found = reallocarray(found, capacity *= 2, sizeof(*found));
-            if (!found)
-                abort();
-            found[count++] = arena_strndup(arena, id, strcspn(id, " "));
-        }
-    }
-    size_t kept = count < WAREHOUSE_RECENT_EVENTS ? count : WAREHOUSE_RECENT_EVENTS;
-    if (rc == 0)
-        *ids = arena_memdup(arena, found + count - kept, kept * sizeof(*found));
-    free(found);
-    return rc < 0 ? rc : (int)kept;
+    return sqlite3_column_int64(((struct connection *)sql)->statement, column);
 }
 
-static int letters(struct warehouse *base, int max, struct arena *arena,
-    struct warehouse_dead_letter **out, struct error *error)
+static double number(struct sql *sql, int column)
 {
-    struct warehouse_sqlite *warehouse = (struct warehouse_sqlite *)base;
-    struct sqlite_conn *conn = sqlite_db_reader(warehouse->db, error);
-    if (!conn)
-        return ERROR_UNAVAILABLE;
-    CLEANUP_STATEMENT sqlite3_stmt *rows = sqlite_query(conn, error,
-        "SELECT event_id, shard, sequence, at_ms, reason, body FROM dead_letter"
-        " ORDER BY position DESC LIMIT $1",
-        "i", (int64_t)max);
-    if (!rows)
-        return ERROR_INTERNAL;
-    struct warehouse_dead_letter *found =
-        arena_new_array(arena, max > 0 ? max : 1, struct warehouse_dead_letter);
-    int count = 0, rc;
-    while ((rc = sqlite_step(conn, rows, error)) > 0) {
-        found[count++] = (struct warehouse_dead_letter){
-            .event_id = arena_strdup(arena, sqlite_text(rows, 0)),
-            .shard = sqlite3_column_int(rows, 1),
-            .sequence = sqlite3_column_int64(rows, 2),
-            .at_ms = sqlite3_column_int64(rows, 3),
-            .reason = arena_strdup(arena, sqlite_text(rows, 4)),
-            .body = arena_strdup(arena, sqlite_text(rows, 5)),
-        };
-    }
+    return sqlite3_column_double(((struct connection *)sql)->statement, column);
+}
+
+static const char *text_of(struct sql *sql, int column)
+{
+    const char *text = sqlite_text(((struct connection *)sql)->statement, column);
+    return text ? text : "";
+}
+
+static const struct sql_ops ops = {
+    .query = query,
+    .step = step,
+    .integer = integer,
+    .number = number,
+    .text = text_of,
+    .done = done,
+};
+
+/* ---- the driver ---- */
+
+struct write {
+    struct sqlite_job job; /* first: the job's address is the write's */
+    struct sql_job *inner;
+};
+
+static int write_run(struct sqlite_conn *conn, struct sqlite_job *job)
+{
+    struct sql_job *inner = ((struct write *)job)->inner;
+    struct connection connection = {.sql = {&ops, widths}, .conn = conn};
+    int rc = inner->run(&connection.sql, inner);
     if (rc < 0)
-        return rc;
-    *out = found;
-    return count;
+        job->error = inner->error;
+    return rc;
 }
 
-/* ---- opening, closing, copying ---- */
-
-static void close_warehouse(struct warehouse *base)
+static void write_done(struct sqlite_job *job)
 {
-    struct warehouse_sqlite *warehouse = (struct warehouse_sqlite *)base;
-    pthread_mutex_lock(&warehouse->lock);
-    warehouse->stopping = true;
-    pthread_cond_signal(&warehouse->wake);
-    pthread_mutex_unlock(&warehouse->lock);
-    pthread_join(warehouse->reporter, NULL);
-    sqlite_db_close(warehouse->db);
-    pthread_cond_destroy(&warehouse->wake);
-    pthread_mutex_destroy(&warehouse->lock);
-    free(warehouse);
+    struct sql_job *inner = ((struct write *)job)->inner;
+    inner->rc = job->rc;
+    inner->error = job->error;
+    free(job);
+    inner->done(inner);
 }
 
-static const struct warehouse_ops ops = {
-    .load = load,
-    .report = report,
-    .interactions = interactions,
-    .checkpoints = checkpoints,
-    .recent = recent,
-    .letters = letters,
-    .close = close_warehouse,
+static void start_write(struct sql_driver *base, struct sql_job *inner)
+{
+    struct write *write = calloc(1, sizeof(*write));
+    if (!write)
+        abort();
+    write->job.run = write_run;
+    write->job.done = write_done;
+    write->inner = inner;
+    sqlite_db_write(((struct driver *)base)->db, &write->job);
+}
+
+static struct sql *borrow(struct sql_driver *base, struct error *error)
+{
+    struct sqlite_conn *conn = sqlite_db_reader(((struct driver *)base)->db, error);
+    if (!conn)
+        return NULL;
+    struct connection *connection = calloc(1, sizeof(*connection));
+    if (!connection)
+        abort();
+    *connection = (struct connection){.sql = {&ops, widths}, .conn = conn};
+    return &connection->sql;
+}
+
+static void release(struct sql_driver *base, struct sql *sql)
+{
+    (void)base;
+    free(sql);
+}
+
+static void close_driver(struct sql_driver *base)
+{
+    sqlite_db_close(((struct driver *)base)->db);
+    free(base);
+}
+
+static const struct sql_driver_ops driver_ops = {
+    .write = start_write,
+    .borrow = borrow,
+    .release = release,
+    .close = close_driver,
 };
 
 int warehouse_sqlite_open(struct warehouse **out, const char *path, struct error *error)
 {
     struct sqlite_options options = {
         .name = "warehouse",
-        .migrations = warehouse_sqlite_migrations,
+        .migrations = migrations,
         .background = true,
         .relaxed = true, /* facts and checkpoints go together: what a crash takes is read again */
     };
@@ -270,19 +251,10 @@ int warehouse_sqlite_open(struct warehouse **out, const char *path, struct error
     int rc = sqlite_db_open(&db, path, &options, error);
     if (rc < 0)
         return rc;
-    struct warehouse_sqlite *warehouse = calloc(1, sizeof(*warehouse));
-    if (!warehouse)
+    struct driver *driver = calloc(1, sizeof(*driver));
+    if (!driver)
         abort();
-    warehouse->base.ops = &ops;
-    warehouse->db = db;
-    warehouse->last = &warehouse->first;
-    pthread_mutex_init(&warehouse->lock, NULL);
-    pthread_cond_init(&warehouse->wake, NULL);
-    if (pthread_create(&warehouse->reporter, NULL, report_loop, warehouse) != 0) {
-        sqlite_db_close(db);
-        free(warehouse);
-        return error_set(error, ERROR_INTERNAL, NULL, NULL, "%s: no thread for reports", path);
-    }
-    *out = &warehouse->base;
-    return 0;
+    driver->base.ops = &driver_ops;
+    driver->db = db;
+    return warehouse_sql_new(out, &driver->base, error);
 }

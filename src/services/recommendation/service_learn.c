@@ -111,8 +111,9 @@ static void load_past(struct recommendation_service *service)
 {
     struct error error = {0};
     struct past past = {.model = service->model};
-    if (warehouse_interactions(service->options.warehouse, clock_now_ms() - PAST_MS, PAST_LIMIT,
-            remember, &past, &error) < 0)
+    struct warehouse_interaction_query query = {
+        .since_ms = clock_now_ms() - PAST_MS, .limit = PAST_LIMIT};
+    if (warehouse_interactions(service->options.warehouse, &query, remember, &past, &error) < 0)
         log_write(LOG_WARN, COMPONENT, NULL, "cannot read the past: %s", error.message);
     learn_past_end(&past);
 }

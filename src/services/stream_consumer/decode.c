@@ -9,6 +9,7 @@
 #define MAX_ID 128
 #define MAX_TEXT 1000
 #define MAX_LINES 1000
+#define MAX_POSITION 1000000
 #define MAX_NUMBER INT64_C(1000000000000000) /* sequences may be times, too */
 
 struct reading {
@@ -110,11 +111,24 @@ static int subject_is_wine(struct reading *reading)
 
 static int decode_activity(struct reading *reading)
 {
+    struct warehouse_fact *fact = &reading->event->fact;
+    int64_t position = 0;
     int rc = read_shopper(reading);
     if (rc == 0)
         rc = read_wine_id(reading);
     if (rc == 0)
-        rc = copy_text(reading, reading->data, "list", 0, &reading->event->fact.list);
+        rc = copy_text(reading, reading->data, "list", 0, &fact->shown.list);
+    if (rc == 0)
+        rc = copy_text(reading, reading->data, "query", 0, &fact->shown.query);
+    if (rc == 0)
+        rc = find_int(reading, reading->data, "position", &position);
+    if (rc == 0)
+        rc = copy_text(reading, reading->data, "experiment", 0, &fact->shown.experiment);
+    if (rc == 0)
+        rc = copy_text(reading, reading->data, "arm", 0, &fact->shown.arm);
+    if (rc == 0 && position > MAX_POSITION)
+        rc = refuse(reading, "position", "is too large");
+    fact->shown.position = (int)position;
     return rc;
 }
 
