@@ -1,7 +1,10 @@
 /* From engines to services: who is given what, in which order they start, and the reverse. */
 #include "internal.h"
 
+#include "credentials.h"
+#include "http_client.h"
 #include "log.h"
+#include "recommendation/outside.h"
 #include "settings.h"
 #include "sqlite_db.h"
 
@@ -13,6 +16,7 @@
 #define RELAY_STOP_MS 5000
 #define CONSUMER_STOP_MS 5000
 #define TRIM_EVERY_MS 60000
+#define MAX_CALLS_OUT 128
 
 static void open_upstreams(struct app *app)
 {
@@ -113,6 +117,32 @@ static int open_notification(struct app *app, struct error *error)
     return rc;
 }
 
+/* Commands beside a store need neither the endpoint nor its keys. */
+static int open_scorer(struct app *app, struct error *error)
+{
+    const struct config *config = app->config;
+    const struct http_client_options calls = {.max_in_flight = MAX_CALLS_OUT};
+    struct outside_options options = {
+        .scorer = config_text(config, "recommendation.scorer"),
+        .url = config_text(config, "recommendation.scorer_url"),
+        .deadline_ms = config_int(config, "recommendation.scorer_deadline_ms"),
+        .metrics = app->engines.metrics,
+    };
+    if (!app->options.serve || (!*options.scorer && !*options.url))
+        return 0;
+    if (!*options.scorer)
+        return error_set(error, ERROR_INVALID, NULL, "recommendation.scorer_url",
+            "recommendation.scorer_url is set, but no recommendation.scorer to be called there");
+    int rc = aws_credentials_new(&app->credentials, config_text(config, "aws.access_key_id"),
+        config_text(config, "aws.secret_access_key"), config_text(config, "aws.session_token"),
+        error);
+    if (rc == 0)
+        rc = http_client_new(&app->client, &calls, error);
+    options.credentials = app->credentials;
+    options.client = app->client;
+    return rc < 0 ? rc : outside_new(&app->scorer, &options, error);
+}
+
 static int open_recommendation(struct app *app, struct error *error)
 {
     const struct engines *engines = &app->engines;
@@ -123,6 +153,7 @@ static int open_recommendation(struct app *app, struct error *error)
         .order = app->upstreams.order,
         .blob = engines->blob,
         .metrics = engines->metrics,
+        .scorer = app->scorer,
         .currency = config_text(app->config, "shop.currency"),
     };
     int rc = recommendation_service_new(&app->recommendation, &options, error);
@@ -174,6 +205,8 @@ int services_open(struct app *app, struct error *error)
         rc = open_order(app, error);
     if (rc == 0)
         rc = open_notification(app, error);
+    if (rc == 0)
+        rc = open_scorer(app, error);
     if (rc == 0)
         rc = open_recommendation(app, error);
     if (rc == 0)
@@ -261,6 +294,9 @@ void services_stop(struct app *app)
     struct error error = {0};
     bool clean = false;
     uint64_t position = 0;
+    /* Lists that wait for an answer from outside are made without it. */
+    if (app->client)
+        http_client_stop(app->client);
     if (app->processor && order_processor_stop(app->processor, CONSUMER_STOP_MS, &error) < 0)
         log_write(LOG_WARN, "order_processor", NULL, "%s", error.message);
     if (app->image)
@@ -284,6 +320,9 @@ void services_close(struct app *app)
     order_processor_free(app->processor);
     stream_consumer_free(app->consumer);
     recommendation_service_free(app->recommendation);
+    http_client_free(app->client);
+    outside_free(app->scorer);
+    aws_credentials_free(app->credentials);
     notification_service_free(app->notification);
     order_service_free(app->order);
     user_service_free(app->user);

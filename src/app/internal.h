@@ -31,6 +31,9 @@ struct app {
     struct order_processor *processor;
     struct notification_service *notification;
     struct image_service *image;
+    struct aws_credentials *credentials; /* these three are NULL without a scorer outside */
+    struct http_client *client;
+    struct outside *scorer;
     struct recommendation_service *recommendation;
     struct stream_consumer *consumer;
     struct gateway *gateway;

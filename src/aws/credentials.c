@@ -22,11 +22,13 @@ static bool is_visible(const char *text)
     return true;
 }
 
-static int check(const char *text, const char *field, size_t min, size_t max, struct error *error)
+static int check(const char *text, const char *field, const char *variable, size_t min, size_t max,
+    struct error *error)
 {
     size_t length = text ? strlen(text) : 0;
     if (length < min)
-        return error_set(error, ERROR_INVALID, "no_credentials", field, "%s is not set", field);
+        return error_set(error, ERROR_INVALID, "no_credentials", field,
+            "%s is not set, nor is %s in the environment", field, variable);
     if (length > max || (text && !is_visible(text)))
         return error_set(error, ERROR_INVALID, NULL, field,
             "%s cannot be right: it has blanks or other unprintable characters, or more than %zu",
@@ -45,11 +47,12 @@ static char *copy(const char *text)
 int aws_credentials_new(struct aws_credentials **out, const char *access_key_id,
     const char *secret_access_key, const char *session_token, struct error *error)
 {
-    int rc = check(access_key_id, "aws.access_key_id", 1, MAX_KEY, error);
+    int rc = check(access_key_id, "aws.access_key_id", "AWS_ACCESS_KEY_ID", 1, MAX_KEY, error);
     if (rc == 0)
-        rc = check(secret_access_key, "aws.secret_access_key", 1, MAX_KEY, error);
+        rc = check(
+            secret_access_key, "aws.secret_access_key", "AWS_SECRET_ACCESS_KEY", 1, MAX_KEY, error);
     if (rc == 0)
-        rc = check(session_token, "aws.session_token", 0, MAX_TOKEN, error);
+        rc = check(session_token, "aws.session_token", "AWS_SESSION_TOKEN", 0, MAX_TOKEN, error);
     if (rc < 0)
         return rc;
     struct aws_credentials *credentials = calloc(1, sizeof(*credentials));

@@ -76,6 +76,14 @@ void arena_clear(struct arena *arena)
     arena->next_size = 2 * FIRST_BLOCK;
 }
 
+void arena_wipe(struct arena *arena)
+{
+    for (struct block *block = arena->blocks; block; block = block->next) {
+        ASAN_UNPOISON_MEMORY_REGION(block->data, block->size);
+        explicit_bzero(block->data, block->size);
+    }
+}
+
 void arena_free(struct arena *arena)
 {
     if (!arena)

@@ -21,6 +21,9 @@ void arena_free(struct arena *arena);
 /* Frees everything allocated from the arena and keeps it (and its first block) for reuse. */
 void arena_clear(struct arena *arena);
 
+/* Overwrites everything in the arena: before arena_free, where it held secrets. */
+void arena_wipe(struct arena *arena);
+
 /* `size` bytes, 16-byte aligned, uninitialised. Never NULL. */
 void *arena_alloc(struct arena *arena, size_t size) __attribute__((malloc, alloc_size(2)));
 void *arena_zalloc(struct arena *arena, size_t size) __attribute__((malloc, alloc_size(2)));

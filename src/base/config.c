@@ -34,8 +34,10 @@ struct config *config_new(const struct config_key *keys)
 
 void config_free(struct config *config)
 {
-    if (config)
-        arena_free(config->arena);
+    if (!config)
+        return;
+    arena_wipe(config->arena); /* passwords and keys among it */
+    arena_free(config->arena);
 }
 
 static size_t find(const struct config *config, const char *name)

@@ -23,7 +23,8 @@ int cli_config(int argc, char **argv)
     if (!config)
         return 1;
     for (const struct config_key *key = settings_keys; key->name; key++) {
-        bool secret = strstr(key->name, "password") || strstr(key->name, "token");
+        bool secret = strstr(key->name, "password") || strstr(key->name, "token") ||
+                      strstr(key->name, "secret");
         const char *value = config_text(config, key->name);
         printf("# %s", key->help);
         if (key->type == CONFIG_INT)

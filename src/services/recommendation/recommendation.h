@@ -20,6 +20,7 @@
 
 struct blob;
 struct metrics;
+struct outside;
 struct recommendation_service;
 struct router;
 struct stream;
@@ -32,6 +33,7 @@ struct recommendation_options {
     struct upstream *product;
     struct upstream *order;  /* for the destinations; NULL: lists by destination are 503 */
     struct blob *blob;       /* keeps what is under "models/" */
+    struct outside *scorer;  /* outside.h; NULL: our own model alone */
     struct metrics *metrics; /* may be NULL */
     const char *currency;    /* of the shop, for days without orders; copied */
 };
