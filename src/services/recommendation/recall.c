@@ -6,13 +6,12 @@
 #include "warehouse.h"
 #include "worker.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define COMPONENT "recommendation"
 #define MAX_WANTED 64
-#define MAX_OF_A_KIND INT_MAX
+#define MAX_OF_A_KIND 1000 /* what a shopper did before says little */
 #define PAUSE_MS 5000 /* after the warehouse was away */
 
 struct wanted {
@@ -96,7 +95,7 @@ static int remember(void *ctx, const struct warehouse_interaction *interaction)
 {
     struct reading *reading = ctx;
     uint32_t wine = catalogue_find(reading->catalogue, interaction->wine_id);
-    if (wine == NO_WINE || strcmp(interaction->shopper, reading->shopper) != 0)
+    if (wine == NO_WINE)
         return 0;
     if (interaction->kind == WAREHOUSE_ORDER) {
         add_line(reading, interaction, wine);
@@ -134,7 +133,8 @@ static int read_past(struct recall *recall, const char *shopper, struct error *e
         uint64_t forgotten = profiles_forgotten(recall->model->profiles);
         struct reading reading = {
             .catalogue = &recall->model->catalogue, .past = profiles_new(1), .shopper = shopper};
-        rc = warehouse_interactions(recall->warehouse, 0, MAX_OF_A_KIND, remember, &reading, error);
+        struct warehouse_interaction_query query = {.limit = MAX_OF_A_KIND, .shopper = shopper};
+        rc = warehouse_interactions(recall->warehouse, &query, remember, &reading, error);
         end_order(&reading);
         if (rc == 0)
             adopted = profiles_adopt(recall->model->profiles, shopper, reading.past, forgotten);
