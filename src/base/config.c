@@ -36,8 +36,9 @@ void config_free(struct config *config)
 {
     if (!config)
         return;
-    arena_wipe(config->arena); /* passwords and keys among it */
-    arena_free(config->arena);
+    struct arena *arena = config->arena; /* which holds the config itself */
+    arena_wipe(arena);                   /* passwords and keys among it */
+    arena_free(arena);
 }
 
 static size_t find(const struct config *config, const char *name)
