@@ -11,7 +11,7 @@
 #define MAX_PER_REGION 3
 #define NEW_EVERY 10        /* each such place is kept for a new wine, ... */
 #define NEW_EVERY_COLD 4    /* ... and more of them where nothing is known of the shopper */
-#define TOGETHER_SHARE 1.0f /* of what is bought with the basket, beside the model's best score */
+#define TOGETHER_SHARE 1.5f /* of what is bought with the basket, beside the model's best score */
 #define LIKED_STARS 3.5f
 #define DAY_MS 86400000.0
 
@@ -329,7 +329,7 @@ static void raise(
 {
     for (size_t i = 0; i < opinion->ranked_count; i++) {
         if (opinion->ranked[i].wine == wine) {
-            opinion->ranked[i].score += score;
+            opinion->ranked[i].score = fmaxf(opinion->ranked[i].score, 0) + score;
             return;
         }
     }

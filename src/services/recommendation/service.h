@@ -70,6 +70,18 @@ bool service_admits_office(struct exchange *exchange);
 /* Learns that something came; any thread. */
 void service_changed(struct recommendation_service *service);
 
+/* What the learning thread knows of the experiment whose models it has given to the model. */
+struct arming {
+    char id[ID_SIZE]; /* "": none runs */
+    bool armed;
+    int64_t retry_ms; /* monotonic */
+};
+
+/* Gives the model the trained models that it is to answer from; may wait for the blob store. After
+ * the rebuild that follows, service_armed lets the experiment begin. */
+void service_arm(struct recommendation_service *service, struct arming *arming);
+void service_armed(struct recommendation_service *service, const struct arming *arming);
+
 /* The body of the thread: loads, then rebuilds whenever something changed. */
 void *service_learn(void *service);
 

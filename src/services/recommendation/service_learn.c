@@ -137,14 +137,19 @@ void *service_learn(void *argument)
     if (!is_stopping(service))
         load_past(service);
     load_kept(service, /* first= */ true);
+    struct arming arming = {0};
+    service_arm(service, &arming);
     model_rebuild(service->model, clock_now_ms());
+    service_armed(service, &arming);
     malloc_trim(0); /* the JSON of the whole catalogue has gone through this thread's heap */
     atomic_store_explicit(&service->ready, true, memory_order_release);
     setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICE);
     while (await_change(service)) {
         int64_t began = clock_monotonic_ms();
         load_kept(service, /* first= */ false);
+        service_arm(service, &arming);
         bool wines = model_rebuild(service->model, clock_now_ms()) == MODEL_WINES;
+        service_armed(service, &arming);
         int64_t least = wines ? PAUSE_WINES_MS : PAUSE_COUNTS_MS;
         int64_t pause = (clock_monotonic_ms() - began) * PAUSE_FACTOR;
         if (pause_for(service, pause > least ? pause : least))
