@@ -11,7 +11,7 @@
 #define MAX_PER_REGION 3
 #define NEW_EVERY 10        /* each such place is kept for a new wine, ... */
 #define NEW_EVERY_COLD 4    /* ... and more of them where nothing is known of the shopper */
-#define TOGETHER_SHARE 1.5f /* of what is bought with the basket, beside the model's best score */
+#define TOGETHER_SHARE 2.0f /* of what is bought with the basket, beside the model's best score */
 #define LIKED_STARS 3.5f
 #define DAY_MS 86400000.0
 
@@ -324,7 +324,7 @@ static void recommend_personal(struct picking *picking, struct model_answer *ans
 
 /* ---- what goes with the basket ---- */
 
-static void raise(
+static void lift(
     struct picking *picking, struct opinion *opinion, uint32_t wine, float score, size_t *replaced)
 {
     for (size_t i = 0; i < opinion->ranked_count; i++) {
@@ -352,7 +352,7 @@ static void add_together(struct picking *picking, struct opinion *opinion)
         size_t count =
             scorer_neighbours(picking->snapshot->scorers[SCORER_TOGETHER], profile->cart[i], &list);
         for (size_t j = 0; j < count; j++)
-            raise(picking, opinion, list[j].wine, share * list[j].score, &replaced);
+            lift(picking, opinion, list[j].wine, share * list[j].score, &replaced);
     }
     opinion->ranked_count =
         scored_select(opinion->ranked, opinion->ranked_count, opinion->ranked_count);
