@@ -97,10 +97,18 @@ struct model_query {
     const char *shopper; /* "": nobody */
     size_t limit;        /* at most MODEL_MAX_LIST */
     int64_t now_ms;
-    int64_t min_price, max_price; /* minor units, both inclusive; INT64_MAX: no bound */
-    unsigned types;               /* a bit for each catalogue_type(), 1 << type; 0: any */
-    bool experiment;              /* interleave the two arms; not for the other lists */
-    uint64_t seed;                /* for that */
+    int64_t min_price, max_price;    /* minor units, both inclusive; INT64_MAX: no bound */
+    unsigned types;                  /* a bit for each catalogue_type(), 1 << type; 0: any */
+    bool experiment;                 /* interleave the two arms; not for the other lists */
+    uint64_t seed;                   /* for that */
+    const struct model_order *order; /* of the personal list, from outside; NULL: the model's own */
+};
+
+/* Scores for wines that model_consider found: higher is better, and they go before all others. */
+struct model_order {
+    const uint32_t *wines;
+    const float *scores;
+    size_t count;
 };
 
 struct model_pick {
@@ -123,6 +131,20 @@ struct model_answer {
  * of docs/recommendations.md on variety and places for new wines. */
 void model_recommend(struct model *model, const struct model_query *query, struct model_pick *picks,
     struct model_answer *answer);
+
+/* What somebody else would need to know to put a shopper's personal list in order: the model's best
+ * wines before the list's rules, best first, and what the shopper did, weighed. The texts live as
+ * long as the model. */
+#define MODEL_MAX_CONSIDERED 200
+struct model_considered {
+    size_t count, known_count;
+    uint32_t wines[MODEL_MAX_CONSIDERED];
+    const char *ids[MODEL_MAX_CONSIDERED];
+    const char *known_ids[PROFILE_ITEMS];
+    float known_weights[PROFILE_ITEMS];
+};
+void model_consider(
+    struct model *model, const struct model_query *query, struct model_considered *considered);
 
 struct model_stats {
     size_t wines, profiles, pairs;

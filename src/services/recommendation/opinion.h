@@ -42,6 +42,13 @@ void opinion_release(struct opinion *opinion);
 /* The shopper's item that says most for the wine, or NULL when none does. */
 const struct profile_item *opinion_source(const struct opinion *opinion, uint32_t wine);
 
+/* What the opinion goes by: the catalogue's wines and what they say. Returns how many. */
+size_t opinion_history(const struct opinion *opinion, struct preference history[PROFILE_ITEMS]);
+
+/* Puts the ranked wines that `order` has scores for before the others, by these scores; equal ones
+ * and the others stay in their order. */
+void opinion_reorder(struct opinion *opinion, const struct model_order *order);
+
 /* The best of the wines that are new in the shop or of which too little is known to learn from,
  * above the average wine; returns how many. What the model has never heard of has the mean score of
  * the wines that stand for it. */

@@ -312,6 +312,8 @@ static void recommend_personal(struct picking *picking, struct model_answer *ans
         opinion_form(&personal->opinions[arm], snapshot,
             mappings[experiment ? MODEL_ARM_A + arm : MODEL_CURRENT], profile->items,
             profile->item_count, picking->query->now_ms, may_list, picking);
+    if (picking->query->order && !experiment)
+        opinion_reorder(&personal->opinions[0], picking->query->order);
     const struct opinion *a = &personal->opinions[0], *b = &personal->opinions[1];
     interleave_init(&personal->draft, a->ranked, a->ranked_count, experiment ? b->ranked : NULL,
         experiment ? b->ranked_count : 0, picking->query->seed);
@@ -424,6 +426,58 @@ static void recommend_again(struct picking *picking, struct model_answer *answer
     answer->personal = picking->count > 0;
 }
 
+/* ---- asking ---- */
+
+static struct picking begin(struct model *model, const struct snapshot *snapshot,
+    const struct profile *profile, const struct model_query *query)
+{
+    struct picking picking = {.model = model,
+        .snapshot = snapshot,
+        .profile = profile,
+        .query = query,
+        .limit = query->limit < MODEL_MAX_LIST ? query->limit : MODEL_MAX_LIST};
+    for (size_t i = 0; i < profile->disliked_count; i++)
+        guard_add(&picking.disliked, profile->disliked[i]);
+    leave_out(&picking, profile->cart, profile->cart_count);
+    return picking;
+}
+
+static void note_opinion(const struct opinion *opinion, struct model_considered *considered)
+{
+    const struct snapshot_wine *wines = opinion->snapshot->wines;
+    struct preference history[PROFILE_ITEMS];
+    considered->count =
+        opinion->ranked_count < MODEL_MAX_CONSIDERED ? opinion->ranked_count : MODEL_MAX_CONSIDERED;
+    for (size_t i = 0; i < considered->count; i++) {
+        considered->wines[i] = opinion->ranked[i].wine;
+        considered->ids[i] = wines[opinion->ranked[i].wine].id;
+    }
+    considered->known_count = opinion_history(opinion, history);
+    for (size_t i = 0; i < considered->known_count; i++) {
+        considered->known_ids[i] = wines[history[i].wine].id;
+        considered->known_weights[i] = history[i].weight;
+    }
+}
+
+void model_consider(
+    struct model *model, const struct model_query *query, struct model_considered *considered)
+{
+    struct profile profile;
+    profiles_get(model->profiles, query->shopper, &profile);
+    struct opinion *opinion = malloc(sizeof(*opinion));
+    if (!opinion)
+        abort();
+    struct snapshot *snapshot = snapshot_acquire(model);
+    struct picking picking = begin(model, snapshot, &profile, query);
+    leave_out(&picking, profile.order, profile.order_count);
+    opinion_form(opinion, snapshot, snapshot->mappings[MODEL_CURRENT], profile.items,
+        profile.item_count, query->now_ms, may_list, &picking);
+    note_opinion(opinion, considered);
+    opinion_release(opinion);
+    snapshot_release(snapshot);
+    free(opinion);
+}
+
 void model_recommend(struct model *model, const struct model_query *query, struct model_pick *picks,
     struct model_answer *answer)
 {
@@ -435,16 +489,9 @@ void model_recommend(struct model *model, const struct model_query *query, struc
     struct profile profile;
     profiles_get(model->profiles, query->shopper, &profile);
     struct snapshot *snapshot = snapshot_acquire(model);
-    struct picking picking = {.model = model,
-        .snapshot = snapshot,
-        .profile = &profile,
-        .query = query,
-        .picks = picks,
-        .limit = query->limit < MODEL_MAX_LIST ? query->limit : MODEL_MAX_LIST};
+    struct picking picking = begin(model, snapshot, &profile, query);
+    picking.picks = picks;
     *answer = (struct model_answer){.whole = profile.whole};
-    for (size_t i = 0; i < profile.disliked_count; i++)
-        guard_add(&picking.disliked, profile.disliked[i]);
-    leave_out(&picking, profile.cart, profile.cart_count);
     lists[query->list](&picking, answer);
     answer->count = picking.count;
     snapshot_release(snapshot);

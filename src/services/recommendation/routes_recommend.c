@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "documents.h"
 #include "list_query.h"
+#include "outside.h"
 #include "recall.h"
 #include "service.h"
 #include "shipping.h"
@@ -18,6 +19,7 @@ struct listing {
     struct experiment experiment; /* with an empty id: none */
     struct model_answer answer;
     struct model_pick picks[MODEL_MAX_LIST];
+    struct model_considered *considered; /* while somebody outside is asked */
 };
 
 /* ---- why a wine is there ---- */
@@ -194,17 +196,11 @@ static uint64_t seed_of(const struct listing *listing)
     return hash ^ (uint64_t)(listing->query.model.now_ms / DAY_MS) * 0x9e3779b97f4a7c15u;
 }
 
-static void make_list(struct listing *listing)
+static void fill_list(struct listing *listing)
 {
     struct recommendation_service *service = listing->service;
     struct model_query *query = &listing->query.model;
     const char *ids[MODEL_MAX_LIST];
-    /* Whom nobody knows cannot be told from others: their clicks would decide nothing. */
-    if (query->list == MODEL_PERSONAL && *query->shopper &&
-        service_experiment(service, &listing->experiment)) {
-        query->experiment = true;
-        query->seed = seed_of(listing);
-    }
     model_recommend(service->model, query, listing->picks, &listing->answer);
     if (!listing->answer.whole && recommendation_service_ready(service))
         recall_want(service->recall, query->shopper);
@@ -216,6 +212,56 @@ static void make_list(struct listing *listing)
         service_call_product(service, listing->exchange,
             service_documents_path(listing->exchange->arena, ids, listing->answer.count),
             got_documents, listing);
+}
+
+static void got_scores(void *ctx, const float *scores)
+{
+    struct listing *listing = ctx;
+    struct model_considered *considered = listing->considered;
+    struct model_order order = {considered->wines, scores, considered->count};
+    listing->query.model.order = scores ? &order : NULL;
+    fill_list(listing);
+}
+
+/* Only those of whom something is known: the trend is the same for all. */
+static void ask_outside(struct listing *listing)
+{
+    struct recommendation_service *service = listing->service;
+    struct outside_wine history[PROFILE_ITEMS];
+    _Static_assert(PROFILE_ITEMS <= OUTSIDE_MAX_HISTORY, "the whole history is told");
+    _Static_assert(MODEL_MAX_CONSIDERED <= OUTSIDE_MAX_CANDIDATES, "all candidates are asked of");
+    struct model_considered *considered =
+        arena_alloc(listing->exchange->arena, sizeof(*considered));
+    model_consider(service->model, &listing->query.model, considered);
+    listing->considered = considered;
+    if (!considered->known_count) {
+        fill_list(listing);
+        return;
+    }
+    for (size_t i = 0; i < considered->known_count; i++)
+        history[i] = (struct outside_wine){considered->known_ids[i], considered->known_weights[i]};
+    outside_score(service->options.scorer,
+        &(struct outside_query){.history = history,
+            .history_count = considered->known_count,
+            .candidates = considered->ids,
+            .candidate_count = considered->count},
+        got_scores, listing);
+}
+
+static void make_list(struct listing *listing)
+{
+    struct recommendation_service *service = listing->service;
+    struct model_query *query = &listing->query.model;
+    /* Whom nobody knows cannot be told from others: their clicks would decide nothing. */
+    bool known = query->list == MODEL_PERSONAL && *query->shopper;
+    if (known && service_experiment(service, &listing->experiment)) {
+        query->experiment = true;
+        query->seed = seed_of(listing);
+    }
+    if (known && !query->experiment && service->options.scorer)
+        ask_outside(listing);
+    else
+        fill_list(listing);
 }
 
 static void know_shipping(void *ctx, enum shipping_answer answer)
