@@ -17,6 +17,11 @@ static const struct subcommand subcommands[] = {
     {"backup", cli_backup, "copy the store into a new directory"},
     {"restore", cli_restore, "make a data directory of a backup"},
     {"reindex", cli_reindex, "build the search index anew"},
+    {"ratings", cli_ratings, "load ratings from elsewhere, to learn from"},
+    {"train", cli_train, "train the recommendations anew"},
+    {"recommend", cli_recommend, "print lists for a file of shoppers"},
+    {"evaluate", cli_evaluate, "tell how good the recommendations are"},
+    {"models", cli_models, "list the trained models, use another"},
     {"config", cli_config, "list the settings"},
 };
 

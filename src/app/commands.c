@@ -1,6 +1,6 @@
 /* The commands that work beside a running store. */
+#include "commands.h"
 #include "backup.h"
-#include "internal.h"
 #include "json.h"
 #include "money.h"
 #include "text.h"
@@ -13,12 +13,7 @@
 
 #define TRIM_AFTER_MS 2000
 
-struct emitter {
-    control_emit *emit;
-    void *ctx;
-};
-
-static void emit_line(const struct emitter *emitter, const char *kind, json_t *value)
+void emit_line(const struct emitter *emitter, const char *kind, json_t *value)
 {
     CLEANUP_JSON json_t *line = json_pack("{s:o}", kind, value);
     emitter->emit(emitter->ctx, line);
@@ -42,8 +37,7 @@ static void emit_progress(void *ctx, const struct import_progress *progress)
             (json_int_t)(reading ? progress->total_bytes : progress->total_rows)));
 }
 
-/* A stream over a copy of the descriptor, so that closing it leaves the caller's alone. */
-static FILE *open_stream(int fd, const char *mode, struct error *error)
+FILE *open_stream(int fd, const char *mode, struct error *error)
 {
     int copy = fd < 0 ? -1 : dup(fd);
     FILE *file = copy < 0 ? NULL : fdopen(copy, mode);
@@ -155,12 +149,17 @@ int app_command(void *ctx, const char *command, const json_t *options, int fd, c
 {
     static const struct {
         const char *name;
-        int (*run)(struct app *, const json_t *, int, struct emitter *, json_t **, struct error *);
+        command_fn *run;
     } commands[] = {
         {"import", command_import},
         {"export", command_export},
         {"backup", command_backup},
         {"reindex", command_reindex},
+        {"train", command_train},
+        {"recommend", command_recommend},
+        {"evaluate", command_evaluate},
+        {"models", command_models},
+        {"import_ratings", command_import_ratings},
     };
     struct emitter emitter = {emit, emit_ctx};
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {

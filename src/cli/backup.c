@@ -19,12 +19,6 @@ static const char restore_usage[] =
     "usage: winestore restore DIRECTORY [--data DIR] [--config FILE]\n"
     "Makes a new data directory of a backup, after checking it.";
 
-static void no_lines(void *ctx, const json_t *line)
-{
-    (void)ctx;
-    (void)line;
-}
-
 /* One directory and the common options. */
 static struct config *read_call(
     int argc, char **argv, const char *usage, const char **directory, int *misuse)
@@ -64,7 +58,7 @@ int cli_backup(int argc, char **argv)
     CLEANUP_JSON json_t *options = json_pack("{s:s}", "target", target);
     CLEANUP_JSON json_t *result = NULL;
     struct error error = {0};
-    int rc = cli_run(config, "backup", options, -1, no_lines, NULL, &result, &error);
+    int rc = cli_run(config, "backup", options, -1, cli_no_lines, NULL, &result, &error);
     config_free(config);
     if (rc < 0)
         return cli_fail(&error);

@@ -16,6 +16,11 @@ int cli_backup(int argc, char **argv);
 int cli_restore(int argc, char **argv);
 int cli_reindex(int argc, char **argv);
 int cli_config(int argc, char **argv);
+int cli_train(int argc, char **argv);
+int cli_recommend(int argc, char **argv);
+int cli_evaluate(int argc, char **argv);
+int cli_models(int argc, char **argv);
+int cli_ratings(int argc, char **argv);
 
 /* ---- for the subcommands ---- */
 
@@ -42,6 +47,12 @@ struct config *cli_settings(const struct cli_common *common);
 /* "winestore: message", with the remedy in it; returns 1. */
 int cli_fail(const struct error *error);
 int cli_misuse(const char *usage, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Opens a file for reading; prints the problem and returns -1 on failure. */
+int cli_open(const char *path);
+
+/* For commands that answer no lines. */
+void cli_no_lines(void *ctx, const json_t *line);
 
 /* Runs a command in the store that runs on the data directory, or else in this process. */
 int cli_run(const struct config *config, const char *command, const json_t *options, int fd,

@@ -2,11 +2,15 @@
 #include "cli.h"
 #include "settings.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 int cli_take_common(struct cli_common *common, int option, const char *value, const char *usage)
 {
@@ -70,6 +74,25 @@ int cli_misuse(const char *usage, const char *format, ...)
     va_end(args);
     fprintf(stderr, "\n%s\n", usage);
     return 2;
+}
+
+int cli_open(const char *path)
+{
+    struct stat info;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool directory = fd >= 0 && fstat(fd, &info) == 0 && S_ISDIR(info.st_mode);
+    if (fd >= 0 && !directory)
+        return fd;
+    fprintf(stderr, "winestore: %s: %s\n", path, strerror(directory ? EISDIR : errno));
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+void cli_no_lines(void *ctx, const json_t *line)
+{
+    (void)ctx;
+    (void)line;
 }
 
 int cli_run(const struct config *config, const char *command, const json_t *options, int fd,

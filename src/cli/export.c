@@ -13,12 +13,6 @@ static const char usage[] =
     "Writes the catalogue as `winestore import` reads it, to the file or to standard output.\n"
     "Works beside a running store.";
 
-static void no_lines(void *ctx, const json_t *line)
-{
-    (void)ctx;
-    (void)line;
-}
-
 int cli_export(int argc, char **argv)
 {
     struct cli_common common = {0};
@@ -41,7 +35,8 @@ int cli_export(int argc, char **argv)
     CLEANUP_JSON json_t *options = json_object();
     CLEANUP_JSON json_t *result = NULL;
     struct error error = {0};
-    int rc = config ? cli_run(config, "export", options, fd, no_lines, NULL, &result, &error) : -1;
+    int rc =
+        config ? cli_run(config, "export", options, fd, cli_no_lines, NULL, &result, &error) : -1;
     if (file && (close(fd) < 0 || rc < 0))
         unlink(file);
     if (config && rc < 0)

@@ -8,12 +8,6 @@ static const char usage[] = "usage: winestore reindex [--data DIR] [--config FIL
                             "Builds the search index anew from the catalogue. Works beside a "
                             "running store, which goes on serving.";
 
-static void no_lines(void *ctx, const json_t *line)
-{
-    (void)ctx;
-    (void)line;
-}
-
 int cli_reindex(int argc, char **argv)
 {
     struct cli_common common = {0};
@@ -31,7 +25,7 @@ int cli_reindex(int argc, char **argv)
     CLEANUP_JSON json_t *options = json_object();
     CLEANUP_JSON json_t *result = NULL;
     struct error error = {0};
-    int rc = cli_run(config, "reindex", options, -1, no_lines, NULL, &result, &error);
+    int rc = cli_run(config, "reindex", options, -1, cli_no_lines, NULL, &result, &error);
     config_free(config);
     if (rc < 0)
         return cli_fail(&error);

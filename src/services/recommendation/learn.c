@@ -85,6 +85,12 @@ static struct wine_document read_wine(
     return document;
 }
 
+struct wine_document learn_read_wine(struct json_view wine, struct arena *arena)
+{
+    struct reading reading = {.arena = arena};
+    return read_wine(&reading, wine, text_of(&reading, wine, "id"));
+}
+
 void learn_wine(struct model *model, struct json_view wine, struct arena *arena)
 {
     struct reading reading = {.model = model, .arena = arena};

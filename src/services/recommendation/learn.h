@@ -10,6 +10,9 @@
  * for texts, here and below. */
 void learn_event(struct model *model, struct json_view event, struct arena *arena);
 
+/* What the model reads of a wine as served; texts live as long as the arena. */
+struct wine_document learn_read_wine(struct json_view wine, struct arena *arena);
+
 /* One wine as served, `available` and `rating` included. */
 void learn_wine(struct model *model, struct json_view wine, struct arena *arena);
 

@@ -31,6 +31,7 @@ struct recommendation_service {
     struct shipping *shipping;
     struct worker *worker; /* for what waits for the blob store */
     atomic_bool ready;
+    atomic_bool training;      /* one at a time */
     atomic_int_fast64_t taken; /* events learnt from */
 
     pthread_mutex_t lock; /* guards what follows */

@@ -286,8 +286,8 @@ static int evaluate_draw(const char *const *ids, const struct events *history,
     bool *shown = numeric_new(history->wines, sizeof(*shown));
     for (size_t i = 0; i < history->wines; i++)
         shown[i] = !hidden[i];
-    struct events *seen = events_select(history, INT64_MAX, hidden);
-    struct events *later = events_select(truth, INT64_MAX, shown);
+    struct events *seen = events_select(history, INT64_MIN, INT64_MAX, hidden);
+    struct events *later = events_select(truth, INT64_MIN, INT64_MAX, shown);
     struct trained *trained = NULL;
     int rc = train(&trained, ids, seen, content, options, error);
     if (rc == 0) {

@@ -204,17 +204,38 @@ void events_free(struct events *events)
     free(events);
 }
 
-struct events *events_select(const struct events *events, int64_t until_ms, const bool *hidden)
+struct events *events_select(
+    const struct events *events, int64_t from_ms, int64_t until_ms, const bool *hidden)
 {
     struct events *selected = events_new(events->wines, events->shoppers, events->count);
     for (size_t shopper = 0; shopper < events->shoppers; shopper++) {
         for (size_t i = events->first[shopper]; i < events->first[shopper + 1]; i++) {
-            if (events->at_ms[i] < until_ms && !(hidden && hidden[events->wine[i]]))
+            if (events->at_ms[i] >= from_ms && events->at_ms[i] < until_ms &&
+                !(hidden && hidden[events->wine[i]]))
                 take(selected, events->wine[i], events->strength[i], events->at_ms[i]);
         }
         selected->first[shopper + 1] = selected->count;
     }
     return selected;
+}
+
+static int compare_times(const void *a, const void *b)
+{
+    const int64_t *x = a, *y = b;
+    return *x < *y ? -1 : *x > *y;
+}
+
+int64_t events_quantile(const struct events *events, double share)
+{
+    if (!events->count)
+        return 0;
+    int64_t *times = allocated(events->count, sizeof(*times));
+    memcpy(times, events->at_ms, events->count * sizeof(*times));
+    qsort(times, events->count, sizeof(*times), compare_times);
+    size_t place = (size_t)(share * (double)events->count);
+    int64_t at_ms = times[place < events->count ? place : events->count - 1];
+    free(times);
+    return at_ms;
 }
 
 struct events_by_wine events_by_wine(const struct events *events)

@@ -48,8 +48,13 @@ void events_free(struct events *events);
 /* The shopper's number (their order of adding), or NO_WINE. Until the collector is freed. */
 uint32_t event_collector_shopper(const struct event_collector *collector, const char *shopper);
 
-/* Those before `until_ms`, and with `hidden` not of those wines (a flag per wine; may be NULL). */
-struct events *events_select(const struct events *events, int64_t until_ms, const bool *hidden);
+/* Those from `from_ms` to before `until_ms`, and with `hidden` not of those wines (a flag per wine;
+ * may be NULL). Shoppers and wines keep their numbers. */
+struct events *events_select(
+    const struct events *events, int64_t from_ms, int64_t until_ms, const bool *hidden);
+
+/* The time before which `share` (0 to 1) of the events lie. */
+int64_t events_quantile(const struct events *events, double share);
 
 /* The same events by wine: who, in the order of shoppers. */
 struct events_by_wine {
