@@ -404,6 +404,13 @@ struct warehouse *warehouse_memory_new(void);
  * on threads of its own, at background priority. */
 int warehouse_sqlite_open(struct warehouse **out, const char *path, struct error *error);
 
+/* A database of PostgreSQL, or of what speaks its protocol:
+ * postgres://user:password@host:port/name, also postgresql://, and redshift:// for one that knows
+ * no indexes. The server need not be there: it is connected to when it is needed. Several programs
+ * may have it open. ERROR_INVALID for a URL that is none. Threads as above; at most 9 connections.
+ */
+int warehouse_postgres_open(struct warehouse **out, const char *url, struct error *error);
+
 /* ---- for engines ---- */
 
 #define WAREHOUSE_DAY_MS INT64_C(86400000)
