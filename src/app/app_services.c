@@ -256,9 +256,24 @@ static double relay_pending(void *ctx)
     return (double)pending;
 }
 
+static double warehouse_unavailable(void *ctx)
+{
+    return (double)warehouse_stats(ctx).unavailable;
+}
+
+static double warehouse_connects(void *ctx)
+{
+    return (double)warehouse_stats(ctx).connects;
+}
+
 static void register_metrics(struct app *app)
 {
     struct engines *engines = &app->engines;
+    metrics_counter_callback(engines->metrics, "warehouse_unavailable_total",
+        "Calls of the warehouse that ended because it was away", NULL, warehouse_unavailable,
+        engines->warehouse);
+    metrics_counter_callback(engines->metrics, "warehouse_connects_total",
+        "Connections made to the warehouse's server", NULL, warehouse_connects, engines->warehouse);
     for (struct queue **queue = engines->queues; *queue; queue++) {
         const char *const labels[] = {"queue", (*queue)->name, NULL};
         metrics_gauge_callback(engines->metrics, "queue_messages",

@@ -175,18 +175,22 @@ static int open_search(struct opening *opening)
         in_data(opening, "search"), &opening->engines->search, opening->error);
 }
 
+/* A URL may hold a password, so none is repeated. */
 static int open_warehouse(struct opening *opening)
 {
-    bool memory;
-    int rc = choose(opening, "warehouse", "sqlite:", "memory:", &memory);
-    if (rc < 0)
-        return rc;
-    if (memory) {
-        opening->engines->warehouse = warehouse_memory_new();
-        return 0;
-    }
-    return warehouse_sqlite_open(
-        &opening->engines->warehouse, in_data(opening, "warehouse.db"), opening->error);
+    struct warehouse **warehouse = &opening->engines->warehouse;
+    const char *url = config_text(opening->config, "warehouse");
+    if (text_equal(url, "sqlite:"))
+        return warehouse_sqlite_open(warehouse, in_data(opening, "warehouse.db"), opening->error);
+    if (text_starts_with(url, "postgres://") || text_starts_with(url, "postgresql://") ||
+        text_starts_with(url, "redshift://"))
+        return warehouse_postgres_open(warehouse, url, opening->error);
+    if (!text_equal(url, "memory:"))
+        return error_set(opening->error, ERROR_INVALID, NULL, "warehouse",
+            "warehouse: there is no such engine; choose sqlite:, memory:, or"
+            " postgres://user:password@host:port/database");
+    *warehouse = warehouse_memory_new();
+    return 0;
 }
 
 static int open_stores(struct opening *opening)

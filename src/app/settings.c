@@ -37,7 +37,9 @@ const struct config_key settings_keys[] = {
     {"notification.store", T, "sqlite:", NULL, 0, 0, "engine of sent mail: sqlite: or memory:"},
     {"queue", T, "sqlite:", NULL, 0, 0, "engine of the queues: sqlite: or memory:"},
     {"stream", T, "sqlite:", NULL, 0, 0, "engine of the event stream: sqlite: or memory:"},
-    {"warehouse", T, "sqlite:", NULL, 0, 0, "engine of the warehouse: sqlite: or memory:"},
+    {"warehouse", T, "sqlite:", "WAREHOUSE", 0, 0,
+        "engine of the warehouse: sqlite:, memory:, or "
+        "postgres://user:password@host:port/database"},
     {"search", T, "groonga:", NULL, 0, 0, "engine of the search: groonga: or memory:"},
     {"blob", T, "directory:", NULL, 0, 0, "engine of pictures: directory: or memory:"},
     {"keyring", T, "file:", NULL, 0, 0, "engine of the keys: file: or memory:"},

@@ -122,14 +122,12 @@ static int next_result(struct pg *pg, PGresult **result, struct error *error)
 
 int pg_check_url(const char *url, struct error *error)
 {
-    char *message = NULL;
-    PQconninfoOption *options = PQconninfoParse(url, &message);
-    if (!options) {
-        int rc = error_set(error, ERROR_INVALID, NULL, NULL, "not a URL of a database: %.200s",
-            message ? message : "out of memory");
-        PQfreemem(message);
-        return rc;
-    }
+    PQconninfoOption *options = PQconninfoParse(url, NULL);
+    /* What libpq says of it may repeat the password. */
+    if (!options)
+        return error_set(error, ERROR_INVALID, NULL, NULL,
+            "not a URL of a database: it is postgres://user:password@host:port/database, with %%40"
+            " for @ in a password");
     PQconninfoFree(options);
     return 0;
 }

@@ -259,8 +259,8 @@ static void a_server_that_went_away_is_found_again(void **state)
 static void a_server_that_hangs_is_away(void **state)
 {
     struct fixture *f = *state;
-    if (!f->engine->server)
-        return;
+    if (strcmp(f->engine->name, "postgresql") != 0)
+        return; /* once: each call takes its five seconds */
     assert_int_equal(load_as(f, NULL, 0, 1), 0);
     postgres_server_freeze(fixture_server(), true);
     expect_away(f);
