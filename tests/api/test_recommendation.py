@@ -174,6 +174,153 @@ def test_recommendations_refuse_a_bad_limit(store, limit, status):
     assert_problem(answer, status, field="limit")
 
 
+def test_an_event_is_in_the_next_answer_within_a_second(store):
+    for wine in store.wines(type="Red", in_stock="true", limit=3):
+        guest = store.client()
+        guest.put_in_cart(wine["id"])  # gives the guest an id
+        until(lambda: wine["id"] not in ids(recommended(guest, limit=50)))
+        began = time.monotonic()
+        guest.put_in_cart(wine["id"], 2)
+        answer = guest.post(
+            "/events", json={"events": [{"type": "activity.viewed", "wine_id": wine["id"]}]}
+        )
+        assert answer.status_code == 202
+        until(lambda: recommended(guest)["personal"], timeout=5)
+        until(lambda: recommended(guest, list="basket")["items"], timeout=5)
+        assert time.monotonic() - began < 1
+
+
+def test_filters_choose_before_the_list_is_cut(store):
+    shopper = store.shopper()
+    liked = store.wines(type="Red", limit=1)[0]
+    assert shopper.post(f"/wines/{liked['id']}/ratings", json={"stars": 5}).ok
+    until(lambda: recommended(shopper)["personal"])
+    for query in (
+        {"type": "Sparkling"},
+        {"type": ["Fortified", "Dessert"]},
+        {"max_price": 1500},
+        {"min_price": 2000, "max_price": 4000, "type": "White"},
+    ):
+        listing = recommended(shopper, limit=12, **query)
+        types = query.get("type")
+        fitting = store.wines(in_stock="true", limit=100, **query)
+        assert len(listing["items"]) == min(12, len({wine["group_id"] for wine in fitting}))
+        for item in listing["items"]:
+            wine = item["wine"]
+            assert not types or wine["type"] in types
+            price = wine["price"]["amount"]
+            assert query.get("min_price", 0) <= price <= query.get("max_price", 10**9)
+            assert wine["available"] > 0
+    nothing = recommended(shopper, min_price=1, max_price=2)
+    assert nothing["items"] == [] and nothing["note"]["code"] == "nothing_fits"
+
+
+@pytest.mark.parametrize(
+    "query, code",
+    [
+        ({"country": "DE"}, None),
+        ({"country": "DE", "region": "BE"}, None),
+        ({"country": "US", "region": "CA"}, None),
+        ({"country": "US", "region": "ca"}, None),
+        ({"country": "US"}, "destination_not_served"),
+        ({"country": "US", "region": "UT"}, "destination_not_served"),
+        ({"country": "SE"}, "destination_not_served"),
+    ],
+)
+def test_what_cannot_be_shipped_is_not_recommended(store, query, code):
+    for listing in ("personal", "basket"):
+        answer = recommended(store.client(), list=listing, **query)
+        if code:
+            assert answer["items"] == [] and answer["note"]["code"] == code
+            assert answer["note"]["text"]
+        elif listing == "personal":
+            assert answer["items"] and "note" not in answer
+
+
+@pytest.mark.parametrize(
+    "query, status, field",
+    [
+        ({"list": "everything"}, 422, "list"),
+        ({"list": ""}, 422, "list"),
+        ({"type": "Blue"}, 422, "type"),
+        ({"type": ["Red", "red"]}, 422, "type"),
+        ({"type": ["Red"] * 21}, 422, "type"),
+        ({"country": "Germany"}, 422, "country"),
+        ({"country": "de"}, 422, "country"),
+        ({"country": ""}, 422, "country"),
+        ({"country": "US", "region": ""}, 422, "region"),
+        ({"country": "US", "region": "California"}, 422, "region"),
+        ({"region": "CA"}, 422, "region"),
+        ({"min_price": -1}, 422, "min_price"),
+        ({"min_price": "cheap"}, 400, "min_price"),
+        ({"max_price": 1.5}, 400, "max_price"),
+        ({"min_price": 2000, "max_price": 1000}, 422, "max_price"),
+        ({"limit": 51}, 422, "limit"),
+    ],
+)
+def test_a_bad_question_is_refused_by_its_field(store, query, status, field):
+    answer = store.client().get(f"{store.api}/recommendations", params=query, timeout=10)
+    assert_problem(answer, status, field=field)
+
+
+def test_the_basket_calls_for_what_goes_with_it(store):
+    empty = recommended(store.client(), list="basket")
+    assert empty["items"] == [] and empty["note"]["code"] == "basket_empty"
+    assert empty["list"] == "basket" and empty["personal"] is False
+    guest = store.client()
+    first, second = store.wines(type="White", in_stock="true", limit=2)
+    guest.put_in_cart(first["id"])
+    listing = until(lambda: (lambda it: it if it["items"] else None)(recommended(guest, list="basket")))
+    assert listing["personal"] is True
+    for item in listing["items"]:
+        assert item["reason"]["kind"] == "bought_together"
+        assert item["reason"]["wine_id"] == first["id"]
+        assert item["reason"]["text"] == f"Goes with {first['name']} in your basket"
+    guest.put_in_cart(second["id"])
+    until(lambda: second["id"] not in ids(recommended(guest, list="basket", limit=50)))
+    assert first["id"] not in ids(recommended(guest, list="basket", limit=50))
+    for wine in (first, second):
+        guest.delete(f"/cart/items/{wine['id']}")
+    until(lambda: recommended(guest, list="basket")["items"] == [])
+
+
+def test_what_was_ordered_can_be_bought_again(store):
+    shopper = store.shopper()
+    never = recommended(shopper, list="buy_again")
+    assert never["items"] == []
+    until(lambda: recommended(shopper, list="buy_again")["note"]["code"] == "nothing_ordered")
+    once, twice = [
+        wine
+        for wine in store.wines(type="Sparkling", in_stock="true", limit=20)
+        if wine["available"] >= 12
+    ][:2]
+    for wines in ((once, twice), (twice,)):
+        for wine in wines:
+            shopper.put_in_cart(wine["id"])
+        order = shopper.order()
+        assert order.status_code == 201, order.text
+        assert shopper.settled(order.json()["id"])["status"] == "confirmed"
+    until(lambda: ids(recommended(shopper, list="buy_again")) == [twice["id"], once["id"]])
+    for item in recommended(shopper, list="buy_again")["items"]:
+        assert item["reason"] == {"kind": "buy_again", "text": "You ordered it today"}
+    assert shopper.post(f"/wines/{twice['id']}/ratings", json={"stars": 2}).ok
+    until(lambda: ids(recommended(shopper, list="buy_again")) == [once["id"]])
+    assert recommended(shopper, list="buy_again", type="Red")["note"]["code"] == "nothing_fits"
+
+
+def test_what_is_sold_out_disappears(store):
+    shopper = store.shopper()
+    wine = min(store.wines(in_stock="true", limit=100), key=lambda wine: wine["available"])
+    price = wine["price"]["amount"]
+    query = {"type": wine["type"], "min_price": price, "max_price": price, "limit": 50}
+    assert wine["id"] in ids(recommended(shopper, **query))
+    shopper.put_in_cart(wine["id"], wine["available"])
+    order = shopper.order()
+    assert order.status_code == 201, order.text
+    assert shopper.settled(order.json()["id"])["status"] == "confirmed"
+    until(lambda: wine["id"] not in ids(recommended(store.client(), **query)))
+
+
 # ---- activity
 
 

@@ -338,6 +338,24 @@ static void the_basket_calls_for_what_goes_with_it(void **state)
     assert_true(ask(f, &query, picks).empty);
 }
 
+/* The order's shard was faster than the cart's. */
+static void what_was_ordered_is_not_in_the_basket(void **state)
+{
+    struct fixture *f = *state;
+    struct model_pick picks[MODEL_MAX_LIST];
+    struct model_query query = query_of("S");
+    const char *lines[] = {id_of(f, 82)};
+    model_order(f->model, "S", "O1", lines, 1, NOW);
+    model_cart(f->model, "S", id_of(f, 82), true, NOW - 10);
+    query.list = MODEL_BASKET_OF;
+    assert_true(ask(f, &query, picks).empty);
+    query.list = MODEL_BUY_AGAIN;
+    assert_int_equal(ask(f, &query, picks).count, 1);
+    model_cart(f->model, "S", id_of(f, 82), true, NOW + 10); /* and again */
+    query.list = MODEL_BASKET_OF;
+    assert_int_equal(ask(f, &query, picks).count, 20);
+}
+
 static void what_was_bought_with_it_since_the_training_comes_up(void **state)
 {
     struct fixture *f = *state;
@@ -563,6 +581,7 @@ int main(void)
         TEST(a_new_model_takes_over),
         TEST(similar_wines_come_from_both),
         TEST(the_basket_calls_for_what_goes_with_it),
+        TEST(what_was_ordered_is_not_in_the_basket),
         TEST(what_was_bought_with_it_since_the_training_comes_up),
         TEST(often_and_lately_ordered_comes_first),
         TEST(an_experiment_shares_the_places),

@@ -252,7 +252,7 @@ static void a_merge_joins_cart_and_taste(void **state)
     struct profile profile;
     profiles_see(profiles, "U", 1, PROFILE_ORDERED, 6, NOW);
     profiles_see(profiles, "G", 2, PROFILE_CARTED, 3, NOW);
-    profiles_cart(profiles, "G", 2, true);
+    profiles_cart(profiles, "G", 2, true, NOW);
     profiles_merge(profiles, "U", "G");
     profiles_merge(profiles, "U", "nobody");
     profiles_merge(profiles, "U", "U");

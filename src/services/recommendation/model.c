@@ -188,7 +188,7 @@ void model_cart(
     pthread_mutex_lock(&model->learning);
     uint32_t wine = catalogue_add(&model->catalogue, wine_id);
     if (wine != NO_WINE) {
-        profiles_cart(model->profiles, shopper, wine, inside);
+        profiles_cart(model->profiles, shopper, wine, inside, at_ms);
         if (inside) {
             if (crowd_counts(model->crowd, shopper, wine, CROWD_CART, at_ms))
                 add_popularity(model, wine, WEIGHT_CART, at_ms);

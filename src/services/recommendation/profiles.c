@@ -15,6 +15,7 @@ struct numbers {
 struct entry {
     char shopper[ID_SIZE];
     char order_id[ID_SIZE];
+    int64_t order_ms; /* of the last order */
     struct profile_item *items;
     uint16_t item_count, item_capacity;
     struct numbers cart, order, disliked;
@@ -270,11 +271,13 @@ void profiles_rate(
     pthread_mutex_unlock(&profiles->lock);
 }
 
-void profiles_cart(struct profiles *profiles, const char *shopper, uint32_t wine, bool inside)
+void profiles_cart(
+    struct profiles *profiles, const char *shopper, uint32_t wine, bool inside, int64_t at_ms)
 {
     pthread_mutex_lock(&profiles->lock);
     struct entry *entry = touch(profiles, shopper);
-    if (entry && inside)
+    bool ordered = entry && at_ms <= entry->order_ms && find_number(&entry->order, wine) >= 0;
+    if (entry && inside && !ordered)
         add_number(&entry->cart, wine, PROFILE_CART);
     else if (entry)
         remove_number(&entry->cart, wine);
@@ -306,6 +309,7 @@ void profiles_order(struct profiles *profiles, const char *shopper, const char *
     struct entry *entry = strlen(order_id) < ID_SIZE ? touch(profiles, shopper) : NULL;
     if (entry) {
         strcpy(entry->order_id, order_id);
+        entry->order_ms = at_ms;
         entry->order.count = 0;
         for (size_t i = 0; i < count; i++) {
             if (find_number(&entry->order, wines[i]) < 0)
@@ -385,10 +389,14 @@ static bool is_liked_now(const struct entry *entry, uint32_t wine)
     return false;
 }
 
-static void take(struct entry *to, const struct entry *from)
+/* `past`: read from what may not know of the last order yet. */
+static void take(struct entry *to, const struct entry *from, bool past)
 {
     take_items(to, from);
-    move_numbers(&to->cart, &from->cart, PROFILE_CART);
+    for (int i = 0; i < from->cart.count; i++) {
+        if (!past || find_number(&to->order, from->cart.items[i]) < 0)
+            add_number(&to->cart, from->cart.items[i], PROFILE_CART);
+    }
     for (int i = 0; i < from->disliked.count; i++) {
         if (!is_liked_now(to, from->disliked.items[i]))
             add_number(&to->disliked, from->disliked.items[i], PROFILE_DISLIKED);
@@ -396,6 +404,7 @@ static void take(struct entry *to, const struct entry *from)
     if (!to->order.count) {
         move_numbers(&to->order, &from->order, PROFILE_ORDER);
         strcpy(to->order_id, from->order_id);
+        to->order_ms = from->order_ms;
     }
 }
 
@@ -408,7 +417,7 @@ void profiles_merge(struct profiles *profiles, const char *user, const char *gue
     if (from && touch(profiles, guest)) {
         struct entry *to = profiles->max > 1 ? touch(profiles, user) : NULL;
         if (to) {
-            take(to, from);
+            take(to, from, /* past= */ false);
             to->whole = to->whole && from->whole;
         }
         drop(profiles, from);
@@ -445,7 +454,7 @@ bool profiles_adopt(
     if (to)
         to->whole = true;
     if (from)
-        take(to, from);
+        take(to, from, /* past= */ true);
     pthread_mutex_unlock(&profiles->lock);
     return adopted;
 }

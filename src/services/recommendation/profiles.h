@@ -60,7 +60,10 @@ void profiles_see(struct profiles *profiles, const char *shopper, uint32_t wine,
 void profiles_rate(
     struct profiles *profiles, const char *shopper, uint32_t wine, double stars, int64_t at_ms);
 
-void profiles_cart(struct profiles *profiles, const char *shopper, uint32_t wine, bool inside);
+/* A wine was put in or taken out. What was put in before the last order, which had it, is told late
+ * (orders and carts come by different shards): it is out again. */
+void profiles_cart(
+    struct profiles *profiles, const char *shopper, uint32_t wine, bool inside, int64_t at_ms);
 
 /* The last order; its wines leave the cart. */
 void profiles_order(struct profiles *profiles, const char *shopper, const char *order_id,

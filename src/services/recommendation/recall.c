@@ -12,7 +12,7 @@
 #define COMPONENT "recommendation"
 #define MAX_WANTED 64
 #define MAX_OF_A_KIND 1000 /* what a shopper did before says little */
-#define PAUSE_MS 5000 /* after the warehouse was away */
+#define PAUSE_MS 5000      /* after the warehouse was away */
 
 struct wanted {
     struct worker_task task; /* first: the task's address is the wanted one's */
@@ -109,7 +109,8 @@ static int remember(void *ctx, const struct warehouse_interaction *interaction)
             interaction->kind == WAREHOUSE_VIEW ? WEIGHT_VIEW : WEIGHT_CLICK, interaction->at_ms);
         break;
     case WAREHOUSE_CART:
-        profiles_cart(reading->past, reading->shopper, wine, interaction->value > 0);
+        profiles_cart(
+            reading->past, reading->shopper, wine, interaction->value > 0, interaction->at_ms);
         if (interaction->value > 0)
             profiles_see(reading->past, reading->shopper, wine, PROFILE_CARTED, WEIGHT_CART,
                 interaction->at_ms);

@@ -193,5 +193,17 @@ export interface Page<T> {
 
 export interface Recommendation {
   wine: Wine;
-  reason: { kind: "similar_to" | "popular" | "bought_together" | "new"; text: string; wine_id?: string };
+  reason: {
+    kind: "similar_to" | "popular" | "bought_together" | "new" | "buy_again";
+    text: string;
+    wine_id?: string;
+  };
+  experiment?: { id: string; arm: "a" | "b" };
+}
+
+export interface RecommendationList {
+  items: Recommendation[];
+  list: "personal" | "basket" | "buy_again";
+  personal: boolean;
+  note?: { code: string; text: string };
 }

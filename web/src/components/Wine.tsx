@@ -142,14 +142,16 @@ export function WineRow({
   wines,
   list,
   reasons,
+  experiments,
   pending,
 }: {
   title: string;
   text?: string | undefined;
   wines: readonly Wine[] | undefined;
   list: string;
-  reasons?: readonly string[];
-  pending?: boolean;
+  reasons?: readonly string[] | undefined;
+  experiments?: ReadonlyArray<Shown["experiment"]> | undefined;
+  pending?: boolean | undefined;
 }) {
   if (!pending && !wines?.length) return null;
   return (
@@ -168,6 +170,7 @@ export function WineRow({
                   position={i + 1}
                   level={3}
                   {...(reasons?.[i] ? { reason: reasons[i] as string } : {})}
+                  {...(experiments?.[i] ? { experiment: experiments[i] } : {})}
                 />
               </li>
             ))

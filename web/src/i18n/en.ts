@@ -66,7 +66,6 @@ export const en = {
   home: {
     claim: "A good cellar, open to everyone.",
     lead: "Wines from growers we'd invite to dinner. Tell us what's on the table, and we'll find the bottle.",
-    forYou: "For you",
     popular: "Popular now",
     popularWhy: "A good place to start.",
     fresh: "Well rated",
@@ -86,6 +85,14 @@ export const en = {
     mapWines: (place: string, n: number) => `${place} ${n} ${plural(n, "wine", "wines")}`,
     grapes: "By grape",
     allGrapes: "All wines",
+  },
+  recommended: {
+    personal: "Recommended for you",
+    personalWhy: "From what you looked at, bought and rated.",
+    basket: "Goes with your basket",
+    basketWhy: "What others put beside it, and what tastes well with it.",
+    again: "Buy again",
+    againWhy: "Bottles you have had before.",
   },
   list: {
     title: "All wines",
@@ -202,8 +209,7 @@ export const en = {
     energyValue: (kj: string, kcal: string) => `${kj} kJ / ${kcal} kcal`,
     sugar: "Sugar",
     sugarValue: (grams: string) => `${grams} g`,
-    similar: "Tastes like this",
-    with: "Goes with your basket",
+    similar: "More like this",
     ratings: "What shoppers say",
     rate: "Rate this wine",
     rateSignIn: "Sign in to rate this wine",

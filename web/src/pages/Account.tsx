@@ -22,6 +22,7 @@ import {
   ProblemNote,
   problemTitle,
 } from "../components/parts.tsx";
+import { BuyAgain } from "../components/Recommended.tsx";
 import { t } from "../i18n/index.ts";
 import { fieldErrors, missing, type Errors } from "../lib/form.ts";
 import { addressLines, date, dateTime, money } from "../lib/format.ts";
@@ -103,6 +104,7 @@ function Orders() {
           {t.account.older}
         </Button>
       )}
+      <BuyAgain />
     </div>
   );
 }

@@ -1,10 +1,10 @@
 import { useEffect } from "preact/hooks";
 import { CartLines, DeliverTo, EmptyCart, Totals } from "../components/Cart.tsx";
 import { Bones, ProblemNote } from "../components/parts.tsx";
+import { GoesWith } from "../components/Recommended.tsx";
 import { t } from "../i18n/index.ts";
 import { cart, cartCount, cartProblem, loadCart } from "../lib/cart.ts";
 import { useTitle } from "../lib/head.ts";
-import { GoesWith } from "./Wine.tsx";
 
 function CartPage() {
   useTitle(t.cart.title);

@@ -3,6 +3,7 @@ import type { Recommendation, WineList } from "../api/types.ts";
 import { Icon, type IconName } from "../components/Icon.tsx";
 import { PairingIcon } from "../components/Pairing.tsx";
 import { ProblemNote } from "../components/parts.tsx";
+import { BuyAgain, RecommendedRow } from "../components/Recommended.tsx";
 import { RegionMap } from "../components/RegionMap.tsx";
 import { SearchBox } from "../components/SearchBox.tsx";
 import { WineRow } from "../components/Wine.tsx";
@@ -10,6 +11,7 @@ import { Bottle } from "../bottle/Bottle.tsx";
 import { t } from "../i18n/index.ts";
 import { money } from "../lib/format.ts";
 import { useTitle } from "../lib/head.ts";
+import { useRecommendations } from "../lib/recommend.ts";
 import { useResource } from "../lib/resource.ts";
 import { keepWines } from "../lib/wines.ts";
 
@@ -62,17 +64,7 @@ export function Home() {
       return list;
     }),
   );
-  const liked = useResource("recommendations", (signal) =>
-    api
-      .get<{ items: Recommendation[]; personal: boolean }>("/recommendations", {
-        query: { limit: 12 },
-        signal,
-      })
-      .then((answer) => {
-        keepWines(answer.items.map((item) => item.wine));
-        return answer;
-      }),
-  );
+  const liked = useRecommendations("personal");
   const facets = shelf.data?.facets;
   const currency = shelf.data?.items[0]?.price.currency ?? "USD";
   const picks = liked.data?.items ?? [];
@@ -95,15 +87,16 @@ export function Home() {
       {instead ? (
         <WineRow title={t.home.fresh} wines={shelf.data?.items} list="home" pending={shelf.loading} />
       ) : (
-        <WineRow
-          title={liked.data?.personal ? t.home.forYou : t.home.popular}
-          text={liked.data?.personal ? undefined : t.home.popularWhy}
-          wines={liked.data && picks.map((item) => item.wine)}
-          reasons={picks.map((item) => (liked.data?.personal ? item.reason.text : ""))}
+        <RecommendedRow
+          title={liked.data?.personal ? t.recommended.personal : t.home.popular}
+          text={liked.data?.personal ? t.recommended.personalWhy : t.home.popularWhy}
+          items={liked.data && picks}
+          quiet={!liked.data?.personal}
           list="recommendations"
           pending={!liked.data}
         />
       )}
+      <BuyAgain />
 
       <section class="stack">
         <h2>{t.home.occasions}</h2>

@@ -1,14 +1,16 @@
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { api, type ApiProblem } from "../api/client.ts";
-import type { FacetName, FacetValue, Recommendation, Wine, WineList } from "../api/types.ts";
+import type { FacetName, FacetValue, Wine, WineList } from "../api/types.ts";
 import { Icon } from "../components/Icon.tsx";
 import { Bone, Button, Dialog, Empty, ProblemNote } from "../components/parts.tsx";
-import { CardBone, WineCard, WineRow } from "../components/Wine.tsx";
+import { RecommendedRow } from "../components/Recommended.tsx";
+import { CardBone, WineCard } from "../components/Wine.tsx";
 import { t } from "../i18n/index.ts";
 import { noteActivity } from "../lib/activity.ts";
 import { count, minorUnits, money } from "../lib/format.ts";
 import { useTitle } from "../lib/head.ts";
+import { useRecommendations } from "../lib/recommend.ts";
 import { LONG_MS, peekResource, putResource, useResource } from "../lib/resource.ts";
 import { navigate, place } from "../lib/router.tsx";
 import { say } from "../lib/signals.ts";
@@ -342,11 +344,14 @@ function More({ list, of, query }: { list: Loaded; of: string; query: string }) 
 
 /** Where nothing was found: what others like. */
 function Instead() {
-  const { data } = useResource("recommendations", (signal) =>
-    api.get<{ items: Recommendation[] }>("/recommendations", { query: { limit: 12 }, signal }),
-  );
+  const { data } = useRecommendations("personal");
   return (
-    <WineRow title={t.home.popular} wines={data?.items.map((item) => item.wine)} list="recommendations" />
+    <RecommendedRow
+      title={data?.personal ? t.recommended.personal : t.home.popular}
+      items={data?.items}
+      quiet={!data?.personal}
+      list="recommendations"
+    />
   );
 }
 

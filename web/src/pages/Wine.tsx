@@ -1,15 +1,16 @@
 import { useEffect, useState } from "preact/hooks";
 import { api } from "../api/client.ts";
-import type { Recommendation, Wine as WineShape } from "../api/types.ts";
+import type { Wine as WineShape } from "../api/types.ts";
 import type { PageProps } from "../App.tsx";
 import { PairingIcon } from "../components/Pairing.tsx";
 import { Bone, Button, Empty, ProblemNote, Stars, Stepper } from "../components/parts.tsx";
 import { Ratings } from "../components/Ratings.tsx";
+import { GoesWith } from "../components/Recommended.tsx";
 import { WinePicture, WineRow } from "../components/Wine.tsx";
 import { DrinkWindow, ELabel, Grapes, Taste } from "../components/WineFacts.tsx";
 import { t } from "../i18n/index.ts";
 import { noteActivity } from "../lib/activity.ts";
-import { addToCart, cartCount, inCart, MOST_BOTTLES } from "../lib/cart.ts";
+import { addToCart, inCart, MOST_BOTTLES } from "../lib/cart.ts";
 import { decimal, money, times, volume } from "../lib/format.ts";
 import { useTitle } from "../lib/head.ts";
 import { useResource } from "../lib/resource.ts";
@@ -166,24 +167,6 @@ function Similar({ wine }: { wine: WineShape }) {
     }),
   );
   return <WineRow title={t.wine.similar} wines={data?.items} list="similar" />;
-}
-
-/** What others bought together with what is in the basket. */
-export function GoesWith() {
-  const filled = cartCount.value > 0;
-  const { data } = useResource(filled ? "recommendations" : null, (signal) =>
-    api.get<{ items: Recommendation[] }>("/recommendations", { query: { limit: 12 }, signal }),
-  );
-  const together =
-    data?.items.filter((item) => item.reason.kind === "bought_together" && !inCart(item.wine.id)) ?? [];
-  return (
-    <WineRow
-      title={t.wine.with}
-      wines={together.map((item) => item.wine)}
-      reasons={together.map((item) => item.reason.text)}
-      list="basket"
-    />
-  );
 }
 
 function WineBones() {
