@@ -351,7 +351,12 @@ static void what_was_ordered_is_not_in_the_basket(void **state)
     assert_true(ask(f, &query, picks).empty);
     query.list = MODEL_BUY_AGAIN;
     assert_int_equal(ask(f, &query, picks).count, 1);
+    model_order(f->model, "S", "O0", lines, 1, NOW - 20); /* later still: an earlier one */
+    model_cart(f->model, "S", id_of(f, 82), true, NOW - 5);
+    query.list = MODEL_BASKET_OF;
+    assert_true(ask(f, &query, picks).empty);
     model_cart(f->model, "S", id_of(f, 82), true, NOW + 10); /* and again */
+    model_order(f->model, "S", "O2", lines, 1, NOW - 1);     /* an order of before that */
     query.list = MODEL_BASKET_OF;
     assert_int_equal(ask(f, &query, picks).count, 20);
 }

@@ -276,11 +276,13 @@ void profiles_cart(
 {
     pthread_mutex_lock(&profiles->lock);
     struct entry *entry = touch(profiles, shopper);
-    bool ordered = entry && at_ms <= entry->order_ms && find_number(&entry->order, wine) >= 0;
-    if (entry && inside && !ordered)
-        add_number(&entry->cart, wine, PROFILE_CART);
-    else if (entry)
+    struct profile_item *item = entry && inside ? item_of(entry, wine, at_ms) : NULL;
+    if (entry && !inside)
         remove_number(&entry->cart, wine);
+    if (entry && inside && (!item || item->ordered_ms < at_ms))
+        add_number(&entry->cart, wine, PROFILE_CART);
+    if (item && at_ms > item->carted_ms)
+        item->carted_ms = at_ms;
     pthread_mutex_unlock(&profiles->lock);
 }
 
@@ -292,6 +294,8 @@ static double faded(double orders, int64_t ms)
 static void count_order(struct entry *entry, uint32_t wine, int64_t at_ms)
 {
     struct profile_item *item = item_of(entry, wine, at_ms);
+    if (!item || item->carted_ms <= at_ms)
+        remove_number(&entry->cart, wine);
     if (!item)
         return;
     if (at_ms >= item->ordered_ms) {
@@ -307,16 +311,16 @@ void profiles_order(struct profiles *profiles, const char *shopper, const char *
 {
     pthread_mutex_lock(&profiles->lock);
     struct entry *entry = strlen(order_id) < ID_SIZE ? touch(profiles, shopper) : NULL;
-    if (entry) {
+    bool last = entry && at_ms >= entry->order_ms;
+    if (last) {
         strcpy(entry->order_id, order_id);
         entry->order_ms = at_ms;
         entry->order.count = 0;
-        for (size_t i = 0; i < count; i++) {
-            if (find_number(&entry->order, wines[i]) < 0)
-                count_order(entry, wines[i], at_ms);
+    }
+    for (size_t i = 0; entry && i < count; i++) {
+        count_order(entry, wines[i], at_ms);
+        if (last)
             add_number(&entry->order, wines[i], PROFILE_ORDER);
-            remove_number(&entry->cart, wines[i]);
-        }
     }
     pthread_mutex_unlock(&profiles->lock);
 }
@@ -367,6 +371,8 @@ static void join_item(struct profile_item *item, const struct profile_item *thei
         item->orders = theirs->orders;
         item->ordered_ms = theirs->ordered_ms;
     }
+    if (theirs->carted_ms > item->carted_ms)
+        item->carted_ms = theirs->carted_ms;
 }
 
 static void take_items(struct entry *to, const struct entry *from)

@@ -30,6 +30,7 @@ struct profile_item {
     float weight; /* negative: disliked */
     int64_t at_ms;
     int64_t ordered_ms;     /* the last time; 0: never */
+    int64_t carted_ms;      /* put in the cart the last time; 0: never */
     float orders;           /* how many, faded (PROFILE_AGAIN_HALF_LIFE_DAYS) as of `ordered_ms` */
     float stars;            /* 0: not rated */
     enum profile_sign sign; /* the strongest */
@@ -60,12 +61,12 @@ void profiles_see(struct profiles *profiles, const char *shopper, uint32_t wine,
 void profiles_rate(
     struct profiles *profiles, const char *shopper, uint32_t wine, double stars, int64_t at_ms);
 
-/* A wine was put in or taken out. What was put in before the last order, which had it, is told late
- * (orders and carts come by different shards): it is out again. */
+/* A wine was put in or taken out. Orders and carts come by different shards: what was put in before
+ * an order that had it is told late, and is out again. */
 void profiles_cart(
     struct profiles *profiles, const char *shopper, uint32_t wine, bool inside, int64_t at_ms);
 
-/* The last order; its wines leave the cart. */
+/* An order; what of it was in the cart by then has left it. The newest is the last one. */
 void profiles_order(struct profiles *profiles, const char *shopper, const char *order_id,
     const uint32_t *wines, size_t count, int64_t at_ms);
 
