@@ -59,7 +59,14 @@ def test_a_day_of_trade_shows_in_the_dashboard(start_store):
         )
     store.client().post(
         f"{store.api}/events",
-        json={"events": [{"type": "activity.viewed", "wine_id": wine["id"]}]},
+        json={
+            "events": [
+                {"type": "activity.impression", "wine_id": wine["id"], "list": "search", "query": "retsina", "position": 1},
+                {"type": "activity.impression", "wine_id": wine["id"], "list": "home", "position": 2},
+                {"type": "activity.clicked", "wine_id": wine["id"], "list": "search", "query": "retsina", "position": 1},
+                {"type": "activity.viewed", "wine_id": wine["id"]},
+            ]
+        },
         timeout=10,
     )
 
@@ -71,7 +78,12 @@ def test_a_day_of_trade_shows_in_the_dashboard(start_store):
     today = found["revenue"][-1]
     assert today["amount"] == first["totals"]["total"] + second["totals"]["total"]
     assert today["currency"] == first["totals"]["currency"]
-    assert found["funnel"] == {"views": 1, "carts": 3, "orders": 2}
+    assert found["totals"] == {"orders": 2, "amount": today["amount"], "currency": today["currency"]}
+    assert found["previous"] == {"orders": 0, "amount": 0, "currency": today["currency"]}
+    assert found["funnel"] == {
+        "impressions": 2, "clicks": 1, "views": 1, "carts": 3, "orders": 2,
+        "click_rate": 0.5, "cart_rate": 3, "order_rate": 0.6667, "conversion": 2,
+    }  # fmt: skip
     assert found["best_sellers"] == [
         {
             "wine_id": wine["id"],
@@ -81,6 +93,11 @@ def test_a_day_of_trade_shows_in_the_dashboard(start_store):
         }
     ]
     assert found["searches_without_result"] == [{"query": "retsina", "count": 2}]
+    assert found["searches"] == [{"query": "retsina", "searches": 1, "clicks": 1, "click_rate": 1}]
+    # Wines of today: there is nothing to go by yet, and it says so.
+    for forecast in found["forecast"]:
+        assert (forecast["state"], forecast["weeks"]) == ("too_short", [])
+        assert forecast["next_7_days"] is forecast["days_left"] is forecast["runs_out"] is None
     for low in found["low_stock"]:
         assert low["available"] <= 5 or low["days_left"] <= 14
     assert found["stuck"] == []
@@ -101,6 +118,7 @@ def test_low_stock_says_how_long_it_lasts(start_store):
     low = until(listed) if (wine["available"] - bought) / bought <= 14 else None
     if low:
         assert low["available"] == wine["available"] - bought
+        assert low["days_left_by"] == "pace"
         assert low["days_left"] == pytest.approx(low["available"] / bought, abs=0.06)
 
 

@@ -19,6 +19,7 @@ from api_contract import BY_ID, OPERATIONS, deref, operations_at
 from support import CALIFORNIA, assert_problem, eventually
 
 NO_SUCH = "01J9ZQ4T8M3V5X7Y9A1B2C3D4E"
+EXPERIMENT = {"name": "One against another", "version_a": 1, "version_b": 2}
 ADDRESS = {**CALIFORNIA, "default": True}
 WINE = {
     "name": "Les Genêts", "winery": "Maison Tournebise", "type": "White", "country": "France", "region": "Loire",
@@ -163,6 +164,24 @@ def stream_order(world):
     return answer
 
 
+def use_model(world):
+    """No model is trained in a new shop."""
+    return assert_problem(world.call("adminUseModel", version="1"), 404, "not_found") and None
+
+
+def start_experiment(world):
+    refused = world.call("adminStartExperiment", body=EXPERIMENT)
+    return assert_problem(refused, 422, "invalid_field", field="version_a") and None
+
+
+def get_experiment(world):
+    return assert_problem(world.call("adminGetExperiment", id=NO_SUCH), 404, "not_found") and None
+
+
+def stop_experiment(world):
+    return assert_problem(world.call("adminStopExperiment", id=NO_SUCH), 404, "not_found") and None
+
+
 SUCCESSES = {
     "listWines": lambda w: w.call("listWines", query={"q": "pinot", "type": ["Red", "White"], "limit": 50}),
     "suggestWines": lambda w: w.call("suggestWines", query={"q": "ch"}),
@@ -225,6 +244,12 @@ SUCCESSES = {
     "adminListQueues": lambda w: w.call("adminListQueues"),
     "adminListDeadLetters": lambda w: w.call("adminListDeadLetters", name="mail"),
     "adminRedriveQueue": lambda w: w.call("adminRedriveQueue", name="mail", body={}),
+    "adminListModels": lambda w: w.call("adminListModels"),
+    "adminUseModel": use_model,
+    "adminListExperiments": lambda w: w.call("adminListExperiments"),
+    "adminStartExperiment": start_experiment,
+    "adminGetExperiment": get_experiment,
+    "adminStopExperiment": stop_experiment,
     "adminDashboard": lambda w: w.order() and w.call("adminDashboard", query={"days": 7}),
     "getHealth": lambda w: w.call("getHealth"),
     "getReadiness": lambda w: w.call("getReadiness"),
@@ -254,7 +279,7 @@ def test_orders_as_csv(world):
 
 # ---------------------------------------------------------------- whom it refuses
 
-VARIABLES = {"id": NO_SUCH, "wine_id": NO_SUCH, "name": "mail"}
+VARIABLES = {"id": NO_SUCH, "wine_id": NO_SUCH, "name": "mail", "version": "1"}
 
 
 def bare(operation, **variables):
@@ -287,6 +312,9 @@ BODIES = {
     "adminSetOrderStatus": {"status": "shipped", "version": 1},
     "adminRefundOrder": {"version": 1},
     "adminRedriveQueue": {},
+    "adminUseModel": {},
+    "adminStartExperiment": EXPERIMENT,
+    "adminStopExperiment": {},
     "registerUser": {"email": "a@example.com", "password": "long enough", "name": "A", "birth_date": "1980-01-01"},
     "signIn": {"email": "a@example.com", "password": "long enough"},
     "verifyEmail": {"token": "x"},
@@ -342,7 +370,7 @@ UNKNOWN_IDS = [
 
 @pytest.mark.parametrize("id,unknown", UNKNOWN_IDS)
 def test_unknown_ids(world, id, unknown):
-    answer = world.call(id, **bare(BY_ID[id], id=unknown, wine_id=unknown, name=unknown))
+    answer = world.call(id, **bare(BY_ID[id], id=unknown, wine_id=unknown, name=unknown, version=unknown))
     assert_problem(answer, 404, "not_found")
 
 
@@ -432,7 +460,7 @@ def test_generated_input(fuzzed, id):
     body = st.none()
     if operation.body is not None:
         body = generated_body(operation) if id in BODIES else st.none()
-    known = {"id": fuzzed.wine, "wine_id": fuzzed.wine, "name": "mail"}
+    known = {"id": fuzzed.wine, "wine_id": fuzzed.wine, "name": "mail", "version": "1"}
 
     @few
     @hypothesis.given(

@@ -580,7 +580,7 @@ static void loaded(void *ctx, int rc, const struct error *error)
     *(bool *)ctx = true;
 }
 
-static void load_order(struct fixture *f, const char *shopper, int wine)
+static void load_order_at(struct fixture *f, const char *shopper, int wine, int64_t at_ms)
 {
     bool done = false;
     char order[ID_SIZE];
@@ -589,7 +589,7 @@ static void load_order(struct fixture *f, const char *shopper, int wine)
         .wine_id = f->product.ids[wine], .quantity = 3, .unit_price = 1000, .line_total = 3000};
     struct warehouse_fact facts[] = {{.kind = WAREHOUSE_ORDER,
                                          .event_id = "",
-                                         .at_ms = clock_now_ms() - 1000,
+                                         .at_ms = at_ms,
                                          .sequence = 1,
                                          .shopper = shopper,
                                          .wine_id = "",
@@ -617,6 +617,11 @@ static void load_order(struct fixture *f, const char *shopper, int wine)
     struct warehouse_batch batch = {.facts = facts, .fact_count = 3};
     warehouse_load(f->warehouse, &batch, loaded, &done);
     assert_true(done);
+}
+
+static void load_order(struct fixture *f, const char *shopper, int wine)
+{
+    load_order_at(f, shopper, wine, clock_now_ms() - 1000);
 }
 
 static void a_restart_learns_from_the_warehouse(void **state)
@@ -698,6 +703,38 @@ static void the_dashboard_is_for_the_back_office(void **state)
         call(f, HTTP_GET, "/api/v1/admin/analytics/dashboard?days=x", NULL, NULL), 400);
 }
 
+static void the_dashboard_forecasts_demand(void **state)
+{
+    struct fixture *f = *state;
+    id_new(f->identity.user);
+    f->identity.role = ROLE_ADMIN;
+    for (int64_t week = 0; week < 13; week++) /* three bottles in each */
+        load_order_at(f, f->identity.user, 6, clock_now_ms() - (3 + 7 * week) * WAREHOUSE_DAY_MS);
+    CLEANUP_JSON json_t *dashboard = NULL;
+    const char *path = "/api/v1/admin/analytics/dashboard?days=7";
+    assert_int_equal(call(f, HTTP_GET, path, NULL, &dashboard), 200);
+    const json_t *previous = json_object_get(dashboard, "previous");
+    assert_int_equal(json_int_or(previous, "orders", 0), 1);
+    assert_int_equal(json_int_or(previous, "amount", 0), 3500);
+    const json_t *forecast = json_array_get(json_object_get(dashboard, "forecast"), 0);
+    assert_string_equal(json_text_or(forecast, "wine_id", ""), f->product.ids[6]);
+    assert_string_equal(json_text_or(forecast, "state", ""), "made");
+    assert_int_equal(json_array_size(json_object_get(forecast, "weeks")), 12); /* whole ones */
+    const json_t *week = json_object_get(forecast, "next_7_days");
+    assert_true(json_number_or(week, "bottles", 0) == 3);
+    assert_true(json_number_or(week, "low", 0) == 3);
+    assert_true(json_number_or(json_object_get(forecast, "next_28_days"), "bottles", 0) == 12);
+    assert_true(json_number_or(forecast, "error", -1) == 0);
+    assert_int_equal(json_int_or(forecast, "tested_weeks", 0), 8);
+    assert_true(json_number_or(forecast, "days_left", 0) == 14); /* six bottles */
+    char day[CLOCK_TEXT_SIZE];
+    clock_format(clock_now_ms() + 14 * WAREHOUSE_DAY_MS, day);
+    assert_memory_equal(json_text_or(forecast, "runs_out", ""), day, 10);
+    const json_t *low = json_array_get(json_object_get(dashboard, "low_stock"), 0);
+    assert_true(json_number_or(low, "days_left", 0) == 14);
+    assert_string_equal(json_text_or(low, "days_left_by", ""), "forecast");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -718,6 +755,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_start_waits_for_the_product_service, setup, teardown),
         cmocka_unit_test_setup_teardown(the_same_event_teaches_once, setup, teardown),
         cmocka_unit_test_setup_teardown(the_dashboard_is_for_the_back_office, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_dashboard_forecasts_demand, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -65,6 +65,13 @@ void route_dashboard(void *service, struct exchange *exchange);
 void route_told(void *service, struct exchange *exchange);
 void recommendation_route_ready(void *service, struct exchange *exchange);
 
+void route_list_models(void *service, struct exchange *exchange);
+void route_use_model(void *service, struct exchange *exchange);
+void route_list_experiments(void *service, struct exchange *exchange);
+void route_start_experiment(void *service, struct exchange *exchange);
+void route_get_experiment(void *service, struct exchange *exchange);
+void route_stop_experiment(void *service, struct exchange *exchange);
+
 /* Whether an admin asks; replies 401 or 403 if not. */
 bool service_admits_office(struct exchange *exchange);
 
