@@ -17,7 +17,7 @@ before(async () => {
   const { build } = await import(pathToFileURL(fromWeb.resolve("esbuild")).href);
   const source = (name) => JSON.stringify(join(ROOT, "web", "src", "office", name));
   await build({
-    stdin: { contents: `export * from ${source("chart.ts")}; export * from ${source("draft.ts")};`, resolveDir: join(ROOT, "web"), loader: "ts" },
+    stdin: { contents: ["chart.ts", "draft.ts", "forecast.ts"].map((name) => `export * from ${source(name)};`).join(""), resolveDir: join(ROOT, "web"), loader: "ts" },
     bundle: true,
     format: "esm",
     platform: "neutral",
@@ -132,5 +132,47 @@ describe("the chart", () => {
       assert.ok([1, 2, 5].includes(Math.round(step / 10 ** Math.floor(Math.log10(step) + 1e-9))), `${highest}: ${step}`);
     }
     assert.deepEqual(office.ticksFor(0), [0, 1]);
+  });
+});
+
+describe("the forecast", () => {
+  const made = (name, bottles, error, available) => ({
+    wine_id: name,
+    name,
+    available,
+    state: "made",
+    weeks: [],
+    next_7_days: { bottles, low: Math.max(0, bottles - error), high: bottles + error },
+    next_28_days: { bottles: 4 * bottles, low: Math.max(0, 4 * bottles - 2 * error), high: 4 * bottles + 2 * error },
+    error,
+    naive_error: 2 * error,
+  });
+  const short = { ...made("new", 0, 0, 3), state: "too_short", next_7_days: null, next_28_days: null };
+
+  it("lists what a forecast was made for, most bottles first", () => {
+    const list = [made("few", 1, 1, 5), short, made("many", 9, 2, 30)];
+    assert.deepEqual(office.rowsOf(list, 7).map(({ one }) => one.name), ["many", "few"]);
+    assert.deepEqual(office.rowsOf(list, 28).map(({ expected }) => expected.bottles), [36, 4]);
+    assert.deepEqual(office.rowsOf([short], 7), []);
+    assert.deepEqual(office.errorsOf(office.rowsOf(list, 7)), { error: 1.5, naive: 3 });
+    assert.deepEqual(office.errorsOf([]), { error: 0, naive: 0 });
+  });
+
+  it("keeps bar, range and stock on the line", () => {
+    const [row] = office.rowsOf([made("wine", 6, 2, 4)], 7);
+    assert.deepEqual(office.placesOf(row, 8), { bar: 75, from: 50, width: 50, stock: 50 });
+    const [rich] = office.rowsOf([made("wine", 6, 20, 400)], 7);
+    assert.deepEqual(office.placesOf(rich, 26), { bar: (6 / 26) * 100, from: 0, width: 100, stock: undefined });
+  });
+
+  it("says few bottles with a decimal and many without", () => {
+    assert.deepEqual([0.25, 3, 9.94, 9.96, 1234.4].map((n) => office.bottlesText(n, "en")), ["0.3", "3", "9.9", "10", "1,234"]);
+  });
+
+  it("compares with what was before, if anything was", () => {
+    assert.deepEqual(office.changeOf(120, 100), { percent: 20, up: true });
+    assert.deepEqual(office.changeOf(75, 100), { percent: -25, up: false });
+    assert.deepEqual(office.changeOf(5, 0), { percent: undefined, up: true });
+    assert.deepEqual(office.changeOf(0, 0), { percent: undefined, up: false });
   });
 });

@@ -604,6 +604,7 @@ describe("every page can be read by everybody", () => {
           "/messages",
           "/queues",
           "/queues/mail",
+          "/recommendations",
           "/nowhere",
         ]) {
           await page.goto(`${store.url}/office${path}`);

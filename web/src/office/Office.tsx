@@ -24,6 +24,7 @@ import { OrderPage } from "./OrderPage.tsx";
 import { Orders } from "./Orders.tsx";
 import { Overview } from "./Overview.tsx";
 import { Queues } from "./Queues.tsx";
+import { Recommendations } from "./Recommendations.tsx";
 import { NotYours, SignIn } from "./SignIn.tsx";
 import { StockBox } from "./Stock.tsx";
 import { lookWhatWaits, waiting } from "./waiting.ts";
@@ -42,6 +43,7 @@ const PAGES: Array<{ pattern: string; page: ComponentType<OfficePage> }> = [
   { pattern: "/office/orders/:id", page: OrderPage },
   { pattern: "/office/customers", page: Customers },
   { pattern: "/office/messages", page: Messages },
+  { pattern: "/office/recommendations", page: Recommendations },
   { pattern: "/office/queues", page: Queues },
   { pattern: "/office/queues/:name", page: Queues },
 ];
@@ -52,6 +54,7 @@ const WAYS: ReadonlyArray<{ path: string; name: OfficeIconName }> = [
   { path: "/office/orders", name: "orders" },
   { path: "/office/customers", name: "customers" },
   { path: "/office/messages", name: "messages" },
+  { path: "/office/recommendations", name: "recommendations" },
   { path: "/office/queues", name: "queues" },
 ];
 

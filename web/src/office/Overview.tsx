@@ -4,11 +4,13 @@ import { useEffect, useState } from "preact/hooks";
 import { Icon } from "../components/Icon.tsx";
 import { Bone, Button, ProblemNote } from "../components/parts.tsx";
 import { o } from "../i18n/office.ts";
-import { count, money } from "../lib/format.ts";
+import { count, decimal, money } from "../lib/format.ts";
 import { useTitle } from "../lib/head.ts";
 import { useResource } from "../lib/resource.ts";
 import { place } from "../lib/router.tsx";
 import { RevenueChart } from "./Chart.tsx";
+import { changeOf } from "./forecast.ts";
+import { ForecastPanel } from "./Forecast.tsx";
 import { setQuery, Tag } from "./Grid.tsx";
 import { office, repeat } from "./office.ts";
 import { askRedrive } from "./Queues.tsx";
@@ -24,6 +26,7 @@ const USUAL = 30;
 const LOOK_MS = 30_000;
 const SOON_DAYS = 14;
 const MOST_SELLERS = 10;
+const MOST_SEARCHES = 10;
 
 interface Seen {
   board: Dashboard;
@@ -51,50 +54,96 @@ function Panel({ title, text, children, id }: { title: string; text?: string; ch
   );
 }
 
-function Totals({ board, currency }: { board: Dashboard; currency: string }) {
-  const orders = board.revenue.reduce((sum, one) => sum + one.orders, 0);
-  const amount = board.revenue.reduce((sum, one) => sum + one.amount, 0);
+/** What changed against the days before, in percent, and what there was before. */
+function Compared({ now, before, text }: { now: number; before: number; text: string }) {
+  const { percent, up } = changeOf(now, before);
+  if (percent === undefined) return <dd class="sums-before quiet">{now ? o.overview.nothingBefore : ""}</dd>;
+  return (
+    <dd class="sums-before num">
+      <span class={up ? "up" : "down"}>
+        {up ? "+" : "−"}
+        {count(Math.abs(percent))} %
+      </span>{" "}
+      <span class="quiet">{o.overview.before(text)}</span>
+    </dd>
+  );
+}
+
+function Totals({ board, days }: { board: Dashboard; days: number }) {
+  const { totals: now, previous: before } = board;
+  const amount = (minor: number) => money({ amount: minor, currency: now.currency });
+  const average = (one: Dashboard["totals"]) => (one.orders ? Math.round(one.amount / one.orders) : 0);
   const figures = [
-    [o.overview.revenue, money({ amount, currency })],
-    [o.overview.orders, count(orders)],
-    [o.overview.average, orders ? money({ amount: Math.round(amount / orders), currency }) : "–"],
+    [o.overview.revenue, now.amount, before.amount, amount],
+    [o.overview.orders, now.orders, before.orders, count],
+    [o.overview.average, average(now), average(before), (minor: number) => (minor ? amount(minor) : "–")],
   ] as const;
   return (
-    <dl class="sums">
-      {figures.map(([label, value]) => (
-        <div class="card" key={label}>
-          <dt>{label}</dt>
-          <dd>{value}</dd>
-        </div>
-      ))}
-    </dl>
+    <div class="stack-s">
+      <dl class="sums">
+        {figures.map(([label, value, past, text]) => (
+          <div class="card" key={label}>
+            <dt>{label}</dt>
+            <dd>{text(value)}</dd>
+            <Compared now={value} before={past} text={text(past)} />
+          </div>
+        ))}
+      </dl>
+      <p class="hint">{o.overview.comparedWith(days)}</p>
+    </div>
+  );
+}
+
+const percent = (rate: number | null): string => (rate === null ? "" : `${decimal(rate * 100, rate < 0.1 ? 1 : 0)} %`);
+
+interface Step {
+  name: "impressions" | "clicks" | "views" | "carts" | "orders";
+  share?: string;
+}
+
+function Steps({ title, funnel, steps }: { title: string; funnel: Dashboard["funnel"]; steps: readonly Step[] }) {
+  const most = Math.max(1, ...steps.map((step) => funnel[step.name]));
+  return (
+    <div>
+      <h3 class="steps-head">{title}</h3>
+      <ol class="funnel">
+        {steps.map(({ name, share }) => (
+          <li key={name}>
+            <p class="spread small">
+              <span>
+                <strong class="num">{count(funnel[name])}</strong> {o.overview.funnelSteps[name]}
+              </span>
+              {share && <span class="quiet num">{share}</span>}
+            </p>
+            <span class="funnel-bar" aria-hidden="true">
+              {funnel[name] > 0 && <span style={{ width: `${(funnel[name] / most) * 100}%` }} />}
+            </span>
+          </li>
+        ))}
+      </ol>
+    </div>
   );
 }
 
 function Funnel({ funnel }: { funnel: Dashboard["funnel"] }) {
-  const steps = ["views", "carts", "orders"] as const;
-  const most = Math.max(funnel.views, funnel.carts, funnel.orders, 1);
+  const of = (rate: number | null, text: (share: string) => string) => (rate === null ? {} : { share: text(percent(rate)) });
   return (
     <Panel title={o.overview.funnel} id="funnel-head">
-      <ol class="funnel">
-        {steps.map((step, i) => {
-          const before = i ? funnel[steps[i - 1] as (typeof steps)[number]] : 0;
-          const share = before ? `${Math.round((funnel[step] / before) * 100)} %` : "";
-          return (
-            <li key={step}>
-              <p class="spread small">
-                <span>
-                  <strong class="num">{count(funnel[step])}</strong> {o.overview.funnelSteps[step]}
-                </span>
-                {share && <span class="quiet num">{o.overview.ofBefore(share)}</span>}
-              </p>
-              <span class="funnel-bar" aria-hidden="true">
-                {funnel[step] > 0 && <span style={{ width: `${(funnel[step] / most) * 100}%` }} />}
-              </span>
-            </li>
-          );
-        })}
-      </ol>
+      <Steps
+        title={o.overview.funnelLists}
+        funnel={funnel}
+        steps={[{ name: "impressions" }, { name: "clicks", ...of(funnel.click_rate, o.overview.ofShown) }]}
+      />
+      <Steps
+        title={o.overview.funnelShoppers}
+        funnel={funnel}
+        steps={[
+          { name: "views" },
+          { name: "carts", ...of(funnel.cart_rate, o.overview.ofBefore) },
+          { name: "orders", ...of(funnel.order_rate, o.overview.ofBefore) },
+        ]}
+      />
+      {funnel.conversion !== null && <p class="small num">{o.overview.conversion(percent(funnel.conversion))}</p>}
     </Panel>
   );
 }
@@ -141,6 +190,31 @@ function Searches({ board }: { board: Dashboard }) {
   );
 }
 
+function Found({ board }: { board: Dashboard }) {
+  return (
+    <Panel title={o.overview.found} text={o.overview.foundText} id="found-head">
+      {board.searches.length ? (
+        <ul class="plain-rows">
+          {board.searches.slice(0, MOST_SEARCHES).map((one) => (
+            <li key={one.query}>
+              <a class="break" href={`/wines?q=${encodeURIComponent(one.query)}`}>
+                “{one.query}”
+              </a>
+              <span class="small quiet num">
+                {one.click_rate === null
+                  ? o.overview.searchTimes(one.searches)
+                  : o.overview.clickedOf(o.overview.searchTimes(one.searches), percent(one.click_rate))}
+              </span>
+            </li>
+          ))}
+        </ul>
+      ) : (
+        <p class="small quiet">{o.overview.noFound}</p>
+      )}
+    </Panel>
+  );
+}
+
 function LowStock({ board, onChange }: { board: Dashboard; onChange: () => void }) {
   return (
     <Panel title={o.overview.low} id="low-head">
@@ -148,7 +222,8 @@ function LowStock({ board, onChange }: { board: Dashboard; onChange: () => void 
         <ul class="plain-rows">
           {board.low_stock.map((one) => {
             const soon = !one.available || (one.days_left !== null && one.days_left < SOON_DAYS);
-            const pace = one.days_left === null ? o.overview.noPace : o.overview.daysLeft(one.days_left);
+            const days = one.days_left === null ? o.overview.noPace : o.overview.daysLeft(one.days_left);
+            const pace = one.days_left_by === "pace" ? `${days} ${o.overview.byPace}` : days;
             return (
               <li key={one.wine_id}>
                 <span>
@@ -267,7 +342,7 @@ export function Overview() {
   }, [data]);
   useEffect(() => repeat(LOOK_MS, reload, /* atOnce= */ false), []);
   const seen = data ?? kept;
-  const currency = seen?.board.revenue.find((one) => one.currency)?.currency || "EUR";
+  const currency = seen?.board.totals.currency ?? "EUR";
   return (
     <>
       <div class="page-head">
@@ -290,13 +365,15 @@ export function Overview() {
       {seen && (
         <div class="overview">
           <ToShip />
-          <Totals board={seen.board} currency={currency} />
+          <Totals board={seen.board} days={days} />
           <RevenueChart revenue={seen.board.revenue} currency={currency} />
+          <ForecastPanel list={seen.board.forecast} />
           <div class="panels">
             <div>
               <Stuck board={seen.board} queues={seen.queues} onChange={reload} />
               <LowStock board={seen.board} onChange={reload} />
               <Searches board={seen.board} />
+              <Found board={seen.board} />
             </div>
             <div>
               <Sellers board={seen.board} currency={currency} />
