@@ -28,8 +28,17 @@ static void set(struct training_options *options, const char *name, double value
         {"alpha0", &options->als.alpha0},
         {"als_lambda", &options->als.lambda},
         {"nu", &options->als.nu},
-        {"factors", &options->factors},
+        {"linear", &options->linear_weight},
+        {"filter", &options->filter_weight},
+        {"factors", &options->factors_weight},
+        {"cutoff", &options->filter.cutoff},
+        {"shopper_power", &options->filter.shopper_power},
+        {"wine_power", &options->filter.wine_power},
+        {"filter_half_life", &options->filter.half_life_days},
+        {"floor", &options->floor},
+        {"shift", &options->shift},
         {"trend", &options->trend},
+        {"smoothing", &options->trend_smoothing},
         {"profile_half_life", &options->profile_half_life},
         {"fold_power", &options->fold_power},
         {"trend_half_life", &options->trend_half_life_days},
@@ -38,6 +47,10 @@ static void set(struct training_options *options, const char *name, double value
         if (strcmp(name, numbers[i].name) == 0)
             *numbers[i].value = value;
     }
+    if (strcmp(name, "new_events") == 0)
+        options->new_events = (size_t)value;
+    if (strcmp(name, "order") == 0)
+        options->filter.order = (int)value;
     if (strcmp(name, "dims") == 0)
         options->als.dims = (int)value;
     if (strcmp(name, "iterations") == 0)

@@ -16,7 +16,7 @@ struct training_options training_defaults(int threads)
 {
     return (struct training_options){
         .linear =
-            {.lambda = 200, .dropout = 0.7, .content = 1, .half_life = 20, .threads = threads},
+            {.lambda = 200, .dropout = 0.7, .content = 10, .half_life = 20, .threads = threads},
         .als = {.dims = 64,
             .iterations = 10,
             .threads = threads,
@@ -24,12 +24,23 @@ struct training_options training_defaults(int threads)
             .lambda = 0.035,
             .nu = 1,
             .seed = 1},
+        .filter = {.shopper_power = 0.4,
+            .wine_power = 0.5,
+            .order = 8,
+            .cutoff = 2,
+            .half_life_days = 1200,
+            .threads = threads},
         .linear_wines = TRAIN_LINEAR_WINES,
-        .factors = 0.7,
-        .trend = 2.2,
+        .linear_weight = 0.5,
+        .filter_weight = 1,
+        .factors_weight = 0.5,
+        .floor = 1.5,
+        .shift = 0.3,
         .profile_half_life = 14,
         .fold_power = 0,
+        .trend = 0.4,
         .trend_half_life_days = 180,
+        .trend_smoothing = 10,
         .popular_half_life_days = 180,
         .new_events = 5,
         .transfer = 5,
@@ -59,7 +70,7 @@ struct session {
     size_t wines;
     size_t *counts;  /* events by wine */
     uint32_t *order; /* place in the model -> wine */
-    float *trend, *popularity;
+    float *boost, *popularity;
     struct scored *sources; /* `transfer` places per wine, of new ones */
     size_t *source_counts;  /* 0: not new, or nothing is like it */
 };
@@ -89,8 +100,16 @@ static void find_trend(struct session *session)
         recent[events->wine[i]] += exp2(-days / options->trend_half_life_days);
         popular[events->wine[i]] += exp2(-days / options->popular_half_life_days);
     }
+    double all = 0, late = 0;
     for (size_t i = 0; i < session->wines; i++) {
-        session->trend[i] = (float)(log1p(recent[i]) - log1p((double)session->counts[i]));
+        all += (double)session->counts[i];
+        late += recent[i];
+    }
+    double share = all > 0 ? late / all : 1, smoothing = options->trend_smoothing;
+    for (size_t i = 0; i < session->wines; i++) {
+        double ratio =
+            (recent[i] + smoothing * share) / ((double)session->counts[i] + smoothing) / share;
+        session->boost[i] = (float)pow(ratio, options->trend);
         session->popularity[i] = (float)popular[i];
     }
     free(recent);
@@ -123,7 +142,7 @@ static void find_sources(struct session *session)
 {
     bool *known = numeric_new(session->wines, sizeof(*known));
     for (size_t i = 0; i < session->wines; i++)
-        known[i] = session->counts[i] >= session->options->new_events;
+        known[i] = session->counts[i] > 0;
     struct search search = {session, known};
     numeric_parallel(session->options->als.threads, session->wines, 1024, find_sources_of, &search);
     free(known);
@@ -168,13 +187,13 @@ static void take_wines(
 {
     trained->ids = text_index_new();
     trained->fresh = numeric_new(session->wines, sizeof(*trained->fresh));
-    trained->trend = numeric_new(session->wines, sizeof(*trained->trend));
+    trained->boost = numeric_new(session->wines, sizeof(*trained->boost));
     trained->popularity = numeric_new(session->wines, sizeof(*trained->popularity));
     for (size_t place = 0; place < session->wines; place++) {
         uint32_t wine = session->order[place];
         text_index_add(trained->ids, ids[wine]);
         trained->fresh[place] = session->counts[wine] < session->options->new_events;
-        trained->trend[place] = session->trend[wine];
+        trained->boost[place] = session->boost[wine];
         trained->popularity[place] = session->popularity[wine];
     }
 }
@@ -207,29 +226,31 @@ static void keep_strongest(
     free(signs);
 }
 
-static void take_weights(const struct session *session, float *matrix, struct trained *trained)
+/* Frees `matrix`. */
+static void take_matrix(const struct session *session, float *matrix, struct trained_matrix *taken)
 {
     size_t wines = session->wines;
     bool whole = wines <= WHOLE_ROWS_WINES;
     transfer_columns(session, matrix, wines, wines);
-    trained->row_length = whole ? wines : KEPT_OF_ROW;
-    trained->weights = numeric_new(wines * trained->row_length, sizeof(float));
+    taken->row_length = whole ? wines : KEPT_OF_ROW;
+    taken->weights = numeric_new(wines * taken->row_length, sizeof(float));
     if (!whole)
-        trained->columns = numeric_new(wines * trained->row_length, sizeof(uint16_t));
+        taken->columns = numeric_new(wines * taken->row_length, sizeof(uint16_t));
     struct scored *row = numeric_new(wines, sizeof(*row));
     for (size_t place = 0; place < wines; place++) {
         const float *from = matrix + (size_t)session->order[place] * wines;
-        float *to = trained->weights + place * trained->row_length;
+        float *to = taken->weights + place * taken->row_length;
         for (size_t i = 0; i < wines; i++) {
             row[i] = (struct scored){.wine = (uint32_t)i, .score = from[session->order[i]]};
             if (whole)
                 to[i] = row[i].score;
         }
         if (!whole)
-            keep_strongest(row, wines, trained->columns + place * trained->row_length, to,
-                trained->row_length);
+            keep_strongest(
+                row, wines, taken->columns + place * taken->row_length, to, taken->row_length);
     }
     free(row);
+    free(matrix);
 }
 
 /* ---- all of it ---- */
@@ -244,7 +265,7 @@ static struct session session_new(const struct events *events, const struct cont
         .wines = wines,
         .counts = numeric_new(wines, sizeof(size_t)),
         .order = numeric_new(wines, sizeof(uint32_t)),
-        .trend = numeric_new(wines, sizeof(float)),
+        .boost = numeric_new(wines, sizeof(float)),
         .popularity = numeric_new(wines, sizeof(float)),
         .sources = numeric_new(wines * options->transfer, sizeof(struct scored)),
         .source_counts = numeric_new(wines, sizeof(size_t))};
@@ -254,24 +275,57 @@ static void session_release(struct session *session)
 {
     free(session->counts);
     free(session->order);
-    free(session->trend);
+    free(session->boost);
     free(session->popularity);
     free(session->sources);
     free(session->source_counts);
 }
 
-static int train_linear(const struct session *session, struct trained *trained, struct error *error)
+static int train_matrices(
+    const struct session *session, struct trained *trained, struct error *error)
 {
+    const struct training_options *options = session->options;
     int64_t began = clock_monotonic_ms();
-    float *matrix = linear_train(session->events, session->content, &session->options->linear);
-    if (!matrix)
+    bool small = session->wines <= options->linear_wines && session->wines <= TRAIN_LINEAR_WINES;
+    float *linear = NULL, *filter = NULL;
+    bool want_linear = small && options->linear_weight > 0;
+    /* Without events nothing passes the filter. */
+    bool want_filter = small && options->filter_weight > 0 && session->events->count > 0;
+    if (want_linear)
+        linear = linear_train(session->events, session->content, &options->linear);
+    if (linear)
+        take_matrix(session, linear, &trained->linear);
+    if (want_filter)
+        filter = filter_train(session->events, &options->filter);
+    if (filter) {
+        transfer_rows(session, filter, session->wines);
+        take_matrix(session, filter, &trained->filter);
+    }
+    if ((want_linear && !linear) || (want_filter && !filter))
         return error_set(error, ERROR_UNAVAILABLE, NULL, NULL,
             "the linear model of %zu wines cannot be solved: too little memory", session->wines);
-    take_weights(session, matrix, trained);
-    free(matrix);
-    trained->info.linear = true;
+    trained->info.linear = linear || filter;
     trained->info.record.linear_seconds = (double)(clock_monotonic_ms() - began) / 1000;
     return 0;
+}
+
+/* The shares of those that are there. */
+static struct trained_blend blend_of(
+    const struct trained *trained, const struct training_options *options)
+{
+    double linear = trained->linear.weights ? options->linear_weight : 0;
+    double filter = trained->filter.weights ? options->filter_weight : 0;
+    double factors = options->factors_weight;
+    if (linear + filter + factors <= 0)
+        factors = 1;
+    double sum = linear + filter + factors;
+    return (struct trained_blend){.linear = (float)(linear / sum),
+        .filter = (float)(filter / sum),
+        .factors = (float)(factors / sum),
+        .floor = (float)options->floor,
+        .shift = (float)options->shift,
+        .profile_half_life = (float)options->profile_half_life,
+        .fold_power = (float)options->fold_power};
 }
 
 int train(struct trained **out, const char *const *ids, const struct events *events,
@@ -290,20 +344,13 @@ int train(struct trained **out, const char *const *ids, const struct events *eve
         .events = events->count,
         .record = TRAINED_UNMEASURED};
     trained->info.record.trained_ms = clock_now_ms();
-    trained->blend = (struct trained_blend){.factors = (float)options->factors,
-        .trend = (float)options->trend,
-        .profile_half_life = (float)options->profile_half_life,
-        .fold_power = (float)options->fold_power,
-        .popular_half_life_days = (float)options->popular_half_life_days};
     find_trend(&session);
     find_order(&session, ids);
     find_sources(&session);
-    transfer_rows(&session, session.trend, 1);
     take_wines(&session, ids, trained);
-    int rc = 0;
-    if (session.wines <= options->linear_wines && session.wines <= TRAIN_LINEAR_WINES)
-        rc = train_linear(&session, trained, error);
+    int rc = train_matrices(&session, trained, error);
     if (rc == 0) {
+        trained->blend = blend_of(trained, options);
         float *vectors = als_train(events, &options->als);
         take_factors(&session, vectors, trained);
         free(vectors);

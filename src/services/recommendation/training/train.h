@@ -8,6 +8,7 @@
 #include "als.h"
 #include "content.h"
 #include "events.h"
+#include "filter.h"
 #include "linear.h"
 
 /* Above, a dense inverse takes too long and too much: the factor model serves alone. */
@@ -15,14 +16,19 @@
 
 struct training_options {
     struct linear_options linear;
+    struct filter_options filter;
     struct als_options als;
-    size_t linear_wines;      /* up to so many wines the linear model is trained; at most 12,000 */
-    double factors, trend;    /* weights beside the linear model's 1 */
-    double profile_half_life; /* in events */
+    size_t linear_wines; /* up to so many wines there are linear model and filter; at most 12,000 */
+    double linear_weight, filter_weight, factors_weight; /* 0: not trained */
+    double floor, shift;                                 /* trained_internal.h */
+    double profile_half_life;                            /* in events */
     double fold_power;
-    double trend_half_life_days, popular_half_life_days;
-    size_t new_events; /* a wine with fewer is new: scored by transfer */
-    size_t transfer;   /* from so many of the wines most like it */
+    /* boost = ((recent + smoothing g) / (all + smoothing) / g)^trend: events of a wine, the recent
+     * ones with a half-life, g: recent / all over all wines. */
+    double trend, trend_half_life_days, trend_smoothing;
+    double popular_half_life_days;
+    size_t new_events; /* a wine with fewer is new, and is told so */
+    size_t transfer;   /* a wine without any is the mean of so many wines most like it */
 };
 
 /* The values found on X-Wines' validation period. */

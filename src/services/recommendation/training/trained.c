@@ -23,10 +23,12 @@ void trained_release(struct trained *trained)
         return;
     text_index_free(trained->ids);
     free(trained->fresh);
-    free(trained->trend);
+    free(trained->boost);
     free(trained->popularity);
-    free(trained->weights);
-    free(trained->columns);
+    free(trained->linear.weights);
+    free(trained->linear.columns);
+    free(trained->filter.weights);
+    free(trained->filter.columns);
     free(trained->factors);
     free(trained->gram);
     free(trained->mean);
@@ -201,37 +203,55 @@ static void add_standardised(float *scores, const float *values, size_t count, f
         scores[i] += scale * (values[i] - shift);
 }
 
-static void add_row(const struct trained *trained, uint32_t wine, float weight, float *values)
+static void add_row(const struct trained_matrix *matrix, uint32_t wine, float weight, float *values)
 {
-    const float *row = trained->weights + (size_t)wine * trained->row_length;
-    if (!trained->columns) {
-        for (size_t i = 0; i < trained->row_length; i++)
+    const float *row = matrix->weights + (size_t)wine * matrix->row_length;
+    if (!matrix->columns) {
+        for (size_t i = 0; i < matrix->row_length; i++)
             values[i] += weight * row[i];
         return;
     }
-    const uint16_t *columns = trained->columns + (size_t)wine * trained->row_length;
-    for (size_t i = 0; i < trained->row_length; i++)
+    const uint16_t *columns = matrix->columns + (size_t)wine * matrix->row_length;
+    for (size_t i = 0; i < matrix->row_length; i++)
         values[columns[i]] += weight * row[i];
+}
+
+static void add_matrix(const struct trained *trained, const struct trained_matrix *matrix,
+    float weight, const struct preference *preferences, size_t count, float *values, float *scores)
+{
+    size_t wines = trained->info.wines;
+    if (!matrix->weights)
+        return;
+    memset(values, 0, wines * sizeof(*values));
+    for (size_t i = 0; i < count; i++) {
+        if (preferences[i].wine < wines)
+            add_row(matrix, preferences[i].wine, preferences[i].weight, values);
+    }
+    add_standardised(scores, values, wines, weight);
+}
+
+/* From the mean of standardised scores to what is ranked by: the trend multiplies. */
+static float boosted(const struct trained *trained, float mean, uint32_t wine)
+{
+    return (trained->blend.floor + fmaxf(0, mean + trained->blend.shift)) * trained->boost[wine];
 }
 
 static void score_all(const struct trained *trained, const struct preference *preferences,
     size_t count, float *scores)
 {
+    const struct trained_blend *blend = &trained->blend;
     size_t wines = trained->info.wines, dims = (size_t)trained->als.dims;
     float *values = numeric_new(wines, sizeof(*values)), vector[ALS_MAX_DIMS];
-    for (size_t i = 0; i < wines; i++)
-        scores[i] = trained->blend.trend * trained->trend[i];
-    for (size_t i = 0; trained->weights && i < count; i++) {
-        if (preferences[i].wine < wines)
-            add_row(trained, preferences[i].wine, preferences[i].weight, values);
-    }
-    if (trained->weights)
-        add_standardised(scores, values, wines, 1);
-    if (fold_in(trained, preferences, count, vector)) {
+    memset(scores, 0, wines * sizeof(*scores));
+    add_matrix(trained, &trained->linear, blend->linear, preferences, count, values, scores);
+    add_matrix(trained, &trained->filter, blend->filter, preferences, count, values, scores);
+    if (blend->factors > 0 && fold_in(trained, preferences, count, vector)) {
         cblas_sgemv(CblasRowMajor, CblasNoTrans, (int)wines, (int)dims, 1, trained->factors,
             (int)dims, vector, 1, 0, values, 1);
-        add_standardised(scores, values, wines, trained->blend.factors);
+        add_standardised(scores, values, wines, blend->factors);
     }
+    for (uint32_t i = 0; i < wines; i++)
+        scores[i] = boosted(trained, scores[i], i);
     free(values);
 }
 
@@ -273,7 +293,7 @@ static float rough_prepare(const struct trained *trained, struct rough *rough)
                     (double)dot(trained->covariance + i * dims, rough->vector, dims);
         largest = fmaxf(largest, fabsf(rough->vector[i]));
     }
-    rough->scale = variance > 0 ? trained->blend.factors / (float)sqrt(variance) : 0;
+    rough->scale = variance > 0 ? 1 / (float)sqrt(variance) : 0;
     rough->shift = dot(trained->mean, rough->vector, dims);
     float unit = largest / 127;
     for (size_t i = 0; i < dims; i++)
@@ -285,7 +305,7 @@ static float exact_score(const struct trained *trained, const struct rough *roug
 {
     size_t dims = (size_t)trained->als.dims;
     float product = dot(trained->factors + (size_t)wine * dims, rough->vector, dims);
-    return rough->scale * (product - rough->shift) + trained->blend.trend * trained->trend[wine];
+    return boosted(trained, rough->scale * (product - rough->shift), wine);
 }
 
 static size_t rank_rough(const struct trained *trained, const struct preference *preferences,
@@ -300,9 +320,8 @@ static size_t rank_rough(const struct trained *trained, const struct preference 
             continue;
         float product = (float)dot_codes(rough.codes, trained->codes + (size_t)i * dims, dims) *
                         unit * trained->scales[i];
-        list[kept++] = (struct scored){.wine = i,
-            .score =
-                rough.scale * (product - rough.shift) + trained->blend.trend * trained->trend[i]};
+        list[kept++] = (struct scored){
+            .wine = i, .score = boosted(trained, rough.scale * (product - rough.shift), i)};
     }
     size_t few = max * ROUGH_FACTOR > ROUGH_MIN ? max * ROUGH_FACTOR : ROUGH_MIN;
     kept = scored_select(list, kept, few);
@@ -336,13 +355,13 @@ size_t trained_rank(const struct trained *trained, const struct preference *pref
 
 /* ---- reasons and neighbours ---- */
 
-static float weight_between(const struct trained *trained, uint32_t from, uint32_t to)
+static float weight_between(const struct trained_matrix *matrix, uint32_t from, uint32_t to)
 {
-    const float *row = trained->weights + (size_t)from * trained->row_length;
-    if (!trained->columns)
+    const float *row = matrix->weights + (size_t)from * matrix->row_length;
+    if (!matrix->columns)
         return row[to];
-    const uint16_t *columns = trained->columns + (size_t)from * trained->row_length;
-    for (size_t i = 0; i < trained->row_length; i++) {
+    const uint16_t *columns = matrix->columns + (size_t)from * matrix->row_length;
+    for (size_t i = 0; i < matrix->row_length; i++) {
         if (columns[i] == to)
             return row[i];
     }
@@ -362,8 +381,10 @@ float trained_part(
 {
     if (preference->wine >= trained->info.wines || wine >= trained->info.wines)
         return 0;
-    return preference->weight * (trained->weights ? weight_between(trained, preference->wine, wine)
-                                                  : likeness(trained, preference->wine, wine));
+    const struct trained_matrix *matrix =
+        trained->filter.weights ? &trained->filter : &trained->linear;
+    return preference->weight * (matrix->weights ? weight_between(matrix, preference->wine, wine)
+                                                 : likeness(trained, preference->wine, wine));
 }
 
 /* The linear model's weights favour what sells and the vectors' cosine does not: half of each, the
@@ -378,8 +399,8 @@ size_t trained_similar(
     struct scored *found = malloc((wines + 1) * sizeof(*found));
     if (!found)
         abort();
-    if (trained->weights)
-        add_row(trained, wine, 1, values);
+    if (trained->linear.weights)
+        add_row(&trained->linear, wine, 1, values);
     for (size_t i = 0; i < wines; i++)
         largest = fmaxf(largest, values[i]);
     size_t count = 0;

@@ -1,15 +1,17 @@
 /*
  * A trained model: what train.h has worked out from what shoppers did, ready to rank wines.
  *
- * Three opinions are added up for each shopper and wine:
+ * Three opinions are formed of each shopper and wine:
  * - the linear model's: a weighted sum of the rows of B, one per wine the shopper knows
  *   (linear.h: EASE with dropout and content);
+ * - the low-pass filter's: the same with another B (filter.h);
  * - the factor model's: the product of the shopper's vector, found from the same wines in closed
- *   form, and the wine's (als.h);
- * - the trend's: how much more the wine is asked for of late than it used to be.
- * The first two are brought to mean 0 and deviation 1 over all wines before they are weighted, so
- * that a new event changes the list at once, without training. Catalogues too large for a dense
- * inverse have the factor model and the trend alone.
+ *   form, and the wine's (als.h).
+ * Each is brought to mean 0 and deviation 1 over all wines; of m, their weighted mean, comes the
+ * score: (floor + max(0, m + shift)) * boost, where boost says whether the wine is asked for more or
+ * less of late than it used to be. All of it follows from the wines the shopper knows, so that a new
+ * event changes the list at once, without training. Catalogues too large for a dense inverse have
+ * the factor model and the boost alone.
  *
  * Immutable, counted references, any thread. Wines are numbers below `info->wines`.
  */

@@ -1,8 +1,7 @@
 /*
  * The file of a trained model, little-endian:
  *
- *   "WINEMODL", u32 format, u32 0, u64 length of all
- *   struct on_disk: counts, figures and parameters
+ *   struct on_disk: "WINEMODL", format, length of all, counts and parameters
  *   ids (each ends with a NUL), then the arrays, each aligned to 8 bytes
  *   32 bytes: BLAKE2b of everything before
  */
@@ -24,13 +23,14 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the file's byte order
 
 struct on_disk {
     char magic[8];
-    uint32_t format, reserved;
+    uint32_t format, dims;
     uint64_t length;
     int64_t until_ms;
-    uint64_t wines, shoppers, events, ids_bytes, row_length;
-    uint32_t whole_rows, dims;
+    uint64_t wines, shoppers, events, ids_bytes;
+    uint64_t linear_row, filter_row; /* entries of a row; 0: there is no such matrix */
     double alpha0, lambda, nu;
-    float factors, trend, profile_half_life, fold_power, popular_half_life_days, reserved_weight;
+    struct trained_blend blend;
+    uint32_t reserved;
 };
 
 static size_t padded(size_t bytes)
@@ -51,24 +51,28 @@ static struct on_disk header_of(const struct trained *trained, size_t ids_bytes)
 {
     const struct trained_info *info = &trained->info;
     struct on_disk header = {.format = FORMAT,
+        .dims = (uint32_t)trained->als.dims,
         .until_ms = info->until_ms,
         .wines = info->wines,
         .shoppers = info->shoppers,
         .events = info->events,
         .ids_bytes = ids_bytes,
-        .row_length = trained->weights ? trained->row_length : 0,
-        .whole_rows = trained->weights && !trained->columns,
-        .dims = (uint32_t)trained->als.dims,
+        .linear_row = trained->linear.row_length,
+        .filter_row = trained->filter.row_length,
         .alpha0 = trained->als.alpha0,
         .lambda = trained->als.lambda,
         .nu = trained->als.nu,
-        .factors = trained->blend.factors,
-        .trend = trained->blend.trend,
-        .profile_half_life = trained->blend.profile_half_life,
-        .fold_power = trained->blend.fold_power,
-        .popular_half_life_days = trained->blend.popular_half_life_days};
+        .blend = trained->blend};
     memcpy(header.magic, MAGIC, sizeof(header.magic));
     return header;
+}
+
+static void append_matrix(struct buffer *out, const struct trained_matrix *matrix, size_t wines)
+{
+    if (matrix->weights)
+        append_array(out, matrix->weights, wines * matrix->row_length * sizeof(float));
+    if (matrix->columns)
+        append_array(out, matrix->columns, wines * matrix->row_length * sizeof(uint16_t));
 }
 
 void trained_write(const struct trained *trained, struct buffer *out)
@@ -83,13 +87,11 @@ void trained_write(const struct trained *trained, struct buffer *out)
     buffer_append(out, &header, sizeof(header));
     append_array(out, ids.data, ids.length);
     append_array(out, trained->fresh, wines);
-    append_array(out, trained->trend, wines * sizeof(float));
+    append_array(out, trained->boost, wines * sizeof(float));
     append_array(out, trained->popularity, wines * sizeof(float));
     append_array(out, trained->factors, wines * (size_t)trained->als.dims * sizeof(float));
-    if (trained->weights)
-        append_array(out, trained->weights, wines * trained->row_length * sizeof(float));
-    if (trained->columns)
-        append_array(out, trained->columns, wines * trained->row_length * sizeof(uint16_t));
+    append_matrix(out, &trained->linear, wines);
+    append_matrix(out, &trained->filter, wines);
     uint64_t length = out->length - start + HASH_BYTES;
     memcpy(out->data + start + offsetof(struct on_disk, length), &length, sizeof(length));
     unsigned char hash[HASH_BYTES];
@@ -137,6 +139,26 @@ static bool read_ids(struct trained *trained, struct reading *reading, size_t by
     return good && text_index_count(trained->ids) == trained->info.wines;
 }
 
+/* A row as long as there are wines is whole: its columns are not told. */
+static bool read_matrix(
+    struct trained_matrix *matrix, size_t row_length, size_t wines, struct reading *reading)
+{
+    if (!row_length)
+        return true;
+    matrix->row_length = row_length;
+    matrix->weights = take_array(reading, wines * row_length, sizeof(float));
+    if (!matrix->weights || !are_finite(matrix->weights, wines * row_length))
+        return false;
+    if (row_length == wines)
+        return true;
+    matrix->columns = take_array(reading, wines * row_length, sizeof(uint16_t));
+    for (size_t i = 0; matrix->columns && i < wines * row_length; i++) {
+        if (matrix->columns[i] >= wines)
+            return false;
+    }
+    return matrix->columns;
+}
+
 static bool read_arrays(
     struct trained *trained, const struct on_disk *header, struct reading *reading)
 {
@@ -144,38 +166,26 @@ static bool read_arrays(
     if (!read_ids(trained, reading, header->ids_bytes))
         return false;
     trained->fresh = take_array(reading, wines, 1);
-    trained->trend = take_array(reading, wines, sizeof(float));
+    trained->boost = take_array(reading, wines, sizeof(float));
     trained->popularity = take_array(reading, wines, sizeof(float));
     trained->factors = take_array(reading, wines * dims, sizeof(float));
-    if (!trained->fresh || !trained->trend || !trained->popularity || !trained->factors)
-        return false;
-    if (header->row_length) {
-        trained->row_length = header->row_length;
-        trained->weights = take_array(reading, wines * trained->row_length, sizeof(float));
-        if (!trained->weights)
-            return false;
-        if (!header->whole_rows)
-            trained->columns = take_array(reading, wines * trained->row_length, sizeof(uint16_t));
-        if (!header->whole_rows && !trained->columns)
-            return false;
-        for (size_t i = 0; trained->columns && i < wines * trained->row_length; i++) {
-            if (trained->columns[i] >= wines)
-                return false;
-        }
-    }
-    return reading->next == reading->end && are_finite(trained->trend, wines) &&
-           are_finite(trained->popularity, wines) && are_finite(trained->factors, wines * dims) &&
-           (!trained->weights || are_finite(trained->weights, wines * trained->row_length));
+    return trained->fresh && trained->boost && trained->popularity && trained->factors &&
+           are_finite(trained->boost, wines) && are_finite(trained->popularity, wines) &&
+           are_finite(trained->factors, wines * dims) &&
+           read_matrix(&trained->linear, header->linear_row, wines, reading) &&
+           read_matrix(&trained->filter, header->filter_row, wines, reading) &&
+           reading->next == reading->end;
 }
 
 static bool is_sound(const struct on_disk *header)
 {
+    const struct trained_blend *blend = &header->blend;
     return header->wines > 0 && header->wines <= MAX_WINES && header->dims > 0 &&
-           header->dims <= ALS_MAX_DIMS && header->row_length <= header->wines &&
-           (!header->whole_rows || header->row_length == header->wines) &&
-           header->profile_half_life > 0 && isfinite(header->factors) && isfinite(header->trend) &&
-           isfinite(header->fold_power) && header->alpha0 >= 0 && header->lambda > 0 &&
-           isfinite(header->nu);
+           header->dims <= ALS_MAX_DIMS && header->linear_row <= header->wines &&
+           header->filter_row <= header->wines && blend->profile_half_life > 0 &&
+           isfinite(blend->linear) && isfinite(blend->filter) && isfinite(blend->factors) &&
+           isfinite(blend->floor) && isfinite(blend->shift) && isfinite(blend->fold_power) &&
+           header->alpha0 >= 0 && header->lambda > 0 && isfinite(header->nu);
 }
 
 static void take_header(struct trained *trained, const struct on_disk *header)
@@ -184,17 +194,13 @@ static void take_header(struct trained *trained, const struct on_disk *header)
         .wines = header->wines,
         .shoppers = header->shoppers,
         .events = header->events,
-        .linear = header->row_length > 0,
+        .linear = header->linear_row > 0,
         .record = TRAINED_UNMEASURED};
     trained->als = (struct als_options){.dims = (int)header->dims,
         .alpha0 = header->alpha0,
         .lambda = header->lambda,
         .nu = header->nu};
-    trained->blend = (struct trained_blend){.factors = header->factors,
-        .trend = header->trend,
-        .profile_half_life = header->profile_half_life,
-        .fold_power = header->fold_power,
-        .popular_half_life_days = header->popular_half_life_days};
+    trained->blend = header->blend;
 }
 
 static int refuse(struct error *error, const char *why)

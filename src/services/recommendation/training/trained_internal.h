@@ -13,10 +13,18 @@
 
 /* How the opinions are weighed when a shopper is served; kept in the file. */
 struct trained_blend {
-    float factors, trend;    /* beside the linear model's 1 */
-    float profile_half_life; /* in events of the shopper */
+    float linear, filter, factors; /* shares of the mean of standardised scores */
+    float floor, shift;            /* score = (floor + max(0, mean + shift)) * boost */
+    float profile_half_life;       /* in events of the shopper */
     float fold_power; /* a preference's confidence in the fold-in is its weight to this power */
-    float popular_half_life_days;
+};
+
+/* A matrix of weights from wine to wine: `row_length` entries a row. `columns` is NULL when rows
+ * are whole; `weights` is NULL when there is none. */
+struct trained_matrix {
+    float *weights;
+    uint16_t *columns;
+    size_t row_length;
 };
 
 struct trained {
@@ -27,13 +35,9 @@ struct trained {
     struct text_index
         *ids;       /* in the order of popularity: a lower number is the more popular wine */
     uint8_t *fresh; /* wines */
-    float *trend, *popularity;
-
-    /* B: `row_length` entries a row. `columns` is NULL when rows are whole. */
-    float *weights;
-    uint16_t *columns;
-    size_t row_length;
-
+    float *boost;   /* by the trend: 1 is neutral */
+    float *popularity;
+    struct trained_matrix linear, filter;
     float *factors; /* wines x dims */
 
     /* Worked out from the above when the model is made or read. */
