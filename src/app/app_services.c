@@ -166,7 +166,9 @@ static int open_recommendation(struct app *app, struct error *error)
         .warehouse = engines->warehouse,
         .recommendation = app->upstreams.recommendation,
         .product = app->upstreams.product,
+        .erasures = engines->erasures,
         .metrics = engines->metrics,
+        .consumers = (int)config_int(app->config, "stream.consumers"),
     };
     return stream_consumer_new(&app->consumer, &consumer, error);
 }

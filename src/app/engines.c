@@ -6,6 +6,7 @@
 #include "order_processor/order_processor.h"
 #include "search_engines.h"
 #include "sqlite_db.h"
+#include "stream_consumer/stream_consumer.h"
 #include "text.h"
 
 #include <stdio.h>
@@ -116,6 +117,8 @@ static int open_queue(struct opening *opening, const char *name, struct queue **
     struct queue_options options = {.timers = engines->timers, .visibility_ms = VISIBILITY_MS};
     if (strcmp(name, "orders") == 0)
         options.max_receives = ORDER_PROCESSOR_RECEIVES;
+    if (strcmp(name, "erasures") == 0)
+        options.max_receives = STREAM_CONSUMER_ERASURE_RECEIVES;
     if (strcmp(name, "mail") == 0) {
         options.visibility_ms = NOTIFICATION_VISIBILITY_MS;
         options.max_receives = (int)config_int(opening->config, "mail.attempts");
@@ -142,10 +145,13 @@ static int open_queues(struct opening *opening)
         rc = open_queue(opening, "mail", &engines->mails);
     if (rc == 0)
         rc = open_queue(opening, "images", &engines->images);
+    if (rc == 0)
+        rc = open_queue(opening, "erasures", &engines->erasures);
     engines->queues[0] = engines->orders;
     engines->queues[1] = engines->stock;
     engines->queues[2] = engines->mails;
     engines->queues[3] = engines->images;
+    engines->queues[4] = engines->erasures;
     return rc;
 }
 

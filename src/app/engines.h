@@ -31,8 +31,8 @@ struct engines {
     struct mail *mail;
     struct payment *payment;
     struct queue_sqlite_file *queue_file; /* NULL: queues in memory */
-    struct queue *orders, *stock, *mails, *images;
-    struct queue *queues[5]; /* the four, and NULL */
+    struct queue *orders, *stock, *mails, *images, *erasures;
+    struct queue *queues[6]; /* the five, and NULL */
     struct stream *stream;
     struct search *search;
     struct warehouse *warehouse;

@@ -37,6 +37,7 @@ const struct config_key settings_keys[] = {
     {"notification.store", T, "sqlite:", NULL, 0, 0, "engine of sent mail: sqlite: or memory:"},
     {"queue", T, "sqlite:", NULL, 0, 0, "engine of the queues: sqlite: or memory:"},
     {"stream", T, "sqlite:", NULL, 0, 0, "engine of the event stream: sqlite: or memory:"},
+    {"stream.consumers", I, "1", NULL, 1, 16, "consumers that share the stream's shards"},
     {"warehouse", T, "sqlite:", "WAREHOUSE", 0, 0,
         "engine of the warehouse: sqlite:, memory:, or "
         "postgres://user:password@host:port/database"},

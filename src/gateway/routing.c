@@ -45,6 +45,7 @@ static const struct path_rule api_rules[] = {
     {"/admin/notifications", OWNER_NOTIFICATION, true, false, TRAFFIC_WRITE, NULL, false},
     {"/admin/analytics", OWNER_RECOMMENDATION, true, false, TRAFFIC_WRITE, NULL, false},
     {"/admin/recommendations", OWNER_RECOMMENDATION, true, false, TRAFFIC_WRITE, NULL, false},
+    {"/admin/stream", OWNER_RECOMMENDATION, true, false, TRAFFIC_WRITE, NULL, false},
     {"/admin/queues", OWNER_HERE, true, false, TRAFFIC_WRITE, queues_route, false},
 };
 

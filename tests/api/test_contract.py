@@ -250,6 +250,7 @@ SUCCESSES = {
     "adminStartExperiment": start_experiment,
     "adminGetExperiment": get_experiment,
     "adminStopExperiment": stop_experiment,
+    "adminListStreamDeadLetters": lambda w: w.call("adminListStreamDeadLetters"),
     "adminDashboard": lambda w: w.order() and w.call("adminDashboard", query={"days": 7}),
     "getHealth": lambda w: w.call("getHealth"),
     "getReadiness": lambda w: w.call("getReadiness"),

@@ -278,7 +278,9 @@ def queue(admin, name):
 
 def test_dead_letters_are_shown_and_driven_back(deaf):
     admin, shopper = deaf.admin(), deaf.shopper()
-    assert {item["name"] for item in admin.get("/admin/queues").json()["items"]} == {"orders", "stock", "mail", "images"}
+    assert {item["name"] for item in admin.get("/admin/queues").json()["items"]} == {
+        "orders", "stock", "mail", "images", "erasures"
+    }
     letter = dead_letters(admin, 1)[0]
     assert letter["body"]["template"] == "verify_email" and letter["body"]["user_id"] == shopper.user["id"]
     assert letter["attempts"] == 1 and letter["error"]

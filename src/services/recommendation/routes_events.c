@@ -96,6 +96,40 @@ void route_events(void *ctx, struct exchange *exchange)
 
 /* ---- from the stream consumer ---- */
 
+/* How far the lesson's shard was taught before; NULL where it names none. Two consumers may tell
+ * the same, after one took the shard over from the other. */
+static int64_t *place_of(struct recommendation_service *service, struct json_view lesson)
+{
+    int64_t shard = json_view_int(json_view_get(lesson, "shard"), -1);
+    return shard >= 0 && shard < WAREHOUSE_MAX_SHARDS ? &service->taught[shard] : NULL;
+}
+
+/* Whether the event is new, by its place in the stream and by its id. */
+static bool is_new(
+    struct recommendation_service *service, int64_t *place, int64_t sequence, const char *id)
+{
+    pthread_mutex_lock(&service->lock);
+    bool first = !place || sequence < 0 || sequence > *place;
+    if (place && sequence > *place)
+        *place = sequence;
+    first = recent_add(service->recent, id) && first;
+    pthread_mutex_unlock(&service->lock);
+    return first;
+}
+
+static void learn_all(struct recommendation_service *service, struct exchange *exchange,
+    struct json_view lesson, struct json_view events)
+{
+    int64_t *place = place_of(service, lesson);
+    struct json_view sequence = json_view_first(json_view_get(lesson, "sequences"));
+    for (struct json_view event = json_view_first(events); json_view_kind(event) != JSON_MISSING;
+         event = json_view_next(event), sequence = json_view_next(sequence)) {
+        const char *id = json_view_text(json_view_get(event, "id"), exchange->arena, "");
+        if (is_new(service, place, json_view_int(sequence, -1), id))
+            learn_event(service->model, event, exchange->arena);
+    }
+}
+
 void route_told(void *ctx, struct exchange *exchange)
 {
     struct recommendation_service *service = ctx;
@@ -118,15 +152,7 @@ void route_told(void *ctx, struct exchange *exchange)
             "must be a list of at most %d events", MAX_TOLD);
         return;
     }
-    for (struct json_view event = json_view_first(events); json_view_kind(event) != JSON_MISSING;
-         event = json_view_next(event)) {
-        const char *id = json_view_text(json_view_get(event, "id"), exchange->arena, "");
-        pthread_mutex_lock(&service->lock);
-        bool first = recent_add(service->recent, id);
-        pthread_mutex_unlock(&service->lock);
-        if (first)
-            learn_event(service->model, event, exchange->arena);
-    }
+    learn_all(service, exchange, body, events);
     atomic_fetch_add_explicit(&service->taken, (int_fast64_t)count, memory_order_relaxed);
     if (count)
         service_changed(service);

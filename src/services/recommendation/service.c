@@ -23,6 +23,7 @@ static const struct route routes[] = {
     {HTTP_POST, "/api/v1/admin/recommendations/experiments", route_start_experiment},
     {HTTP_GET, "/api/v1/admin/recommendations/experiments/{id}", route_get_experiment},
     {HTTP_POST, "/api/v1/admin/recommendations/experiments/{id}/stop", route_stop_experiment},
+    {HTTP_GET, "/api/v1/admin/stream/dead-letters", route_letters},
     {HTTP_POST, "/internal/recommendation/events", route_told},
     {HTTP_GET, "/internal/ready", recommendation_route_ready},
     {0},

@@ -38,6 +38,7 @@ struct recommendation_service {
     pthread_cond_t wake;
     struct recent *recent;
     char armed[ID_SIZE]; /* the experiment whose two models the model uses; or "" */
+    int64_t taught[WAREHOUSE_MAX_SHARDS]; /* how far in each shard of the stream */
     bool changed, stopping;
 
     pthread_t thread;
@@ -62,6 +63,7 @@ void route_events(void *service, struct exchange *exchange);
 void route_similar(void *service, struct exchange *exchange);
 void route_recommendations(void *service, struct exchange *exchange);
 void route_dashboard(void *service, struct exchange *exchange);
+void route_letters(void *service, struct exchange *exchange);
 void route_told(void *service, struct exchange *exchange);
 void recommendation_route_ready(void *service, struct exchange *exchange);
 

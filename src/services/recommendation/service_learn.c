@@ -107,6 +107,17 @@ static int remember(void *ctx, const struct warehouse_interaction *interaction)
     return 0;
 }
 
+/* What the warehouse has is in the past that is read next: it is not to be learnt once more. */
+static void note_places(struct recommendation_service *service)
+{
+    int64_t places[WAREHOUSE_MAX_SHARDS];
+    if (warehouse_checkpoints(service->options.warehouse, places, NULL) < 0)
+        return;
+    pthread_mutex_lock(&service->lock);
+    memcpy(service->taught, places, sizeof(places));
+    pthread_mutex_unlock(&service->lock);
+}
+
 static void load_past(struct recommendation_service *service)
 {
     struct error error = {0};
@@ -134,8 +145,10 @@ void *service_learn(void *argument)
     struct recommendation_service *service = argument;
     pthread_setname_np(pthread_self(), "recommendation");
     load_catalogue(service);
-    if (!is_stopping(service))
+    if (!is_stopping(service)) {
+        note_places(service);
         load_past(service);
+    }
     load_kept(service, /* first= */ true);
     struct arming arming = {0};
     service_arm(service, &arming);

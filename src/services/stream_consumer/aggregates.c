@@ -38,6 +38,13 @@ struct aggregates *aggregates_new(void)
     return aggregates;
 }
 
+struct aggregates *aggregates_copy(const struct aggregates *aggregates)
+{
+    struct aggregates *copy = aggregates_new();
+    memcpy(copy, aggregates, sizeof(*copy));
+    return copy;
+}
+
 void aggregates_free(struct aggregates *aggregates)
 {
     free(aggregates);

@@ -11,7 +11,8 @@
 struct aggregates;
 
 struct aggregates *aggregates_new(void);
-void aggregates_free(struct aggregates *aggregates);
+struct aggregates *aggregates_copy(const struct aggregates *aggregates);
+void aggregates_free(struct aggregates *aggregates); /* NULL is fine */
 
 /* Remembers the sequence of `subject` under the type's first word; false if a higher one was seen.
  * Equal ones pass: one change may be told by several events. */

@@ -109,6 +109,16 @@ static int subject_is_wine(struct reading *reading)
 
 /* ---- one function per kind of event ---- */
 
+/* The arm of an experiment. */
+static int read_arm(struct reading *reading)
+{
+    const char **arm = &reading->event->fact.shown.arm;
+    int rc = copy_text(reading, reading->data, "arm", 0, arm);
+    if (rc == 0 && **arm && strcmp(*arm, "a") != 0 && strcmp(*arm, "b") != 0)
+        return refuse(reading, "arm", "must be a or b");
+    return rc;
+}
+
 static int decode_activity(struct reading *reading)
 {
     struct warehouse_fact *fact = &reading->event->fact;
@@ -121,11 +131,11 @@ static int decode_activity(struct reading *reading)
     if (rc == 0)
         rc = copy_text(reading, reading->data, "query", 0, &fact->shown.query);
     if (rc == 0)
-        rc = find_int(reading, reading->data, "position", &position);
-    if (rc == 0)
         rc = copy_text(reading, reading->data, "experiment", 0, &fact->shown.experiment);
     if (rc == 0)
-        rc = copy_text(reading, reading->data, "arm", 0, &fact->shown.arm);
+        rc = read_arm(reading);
+    if (rc == 0)
+        rc = find_int(reading, reading->data, "position", &position);
     if (rc == 0 && position > MAX_POSITION)
         rc = refuse(reading, "position", "is too large");
     fact->shown.position = (int)position;

@@ -639,12 +639,13 @@ export const office = {
   queue: {
     title: "Queues",
     text: "What the services hand to each other. A message that fails too often waits here for you.",
-    names: { orders: "Orders", stock: "Stock", mail: "Mail", images: "Pictures" } as Record<string, string>,
+    names: { orders: "Orders", stock: "Stock", mail: "Mail", images: "Pictures", erasures: "Erasures" } as Record<string, string>,
     does: {
       orders: "stock, payment and status of each order",
       stock: "restocks and corrections in bulk",
       mail: "messages to shoppers",
       images: "pictures made smaller",
+      erasures: "accounts that every service forgets",
     } as Record<string, string>,
     ready: "Ready",
     inFlight: "In work",
@@ -672,5 +673,9 @@ export const office = {
       `${n.toLocaleString()} ${plural(n, "message is", "messages are")} back in the queue.`,
     toOrder: "Order",
     toWine: "Wine",
+    events: "Events that could not be read",
+    eventsText: "What the services tell each other goes on without them. The last 1,000 are kept.",
+    noEvents: "Every event could be read.",
+    event: (shard: number, place: number) => `Shard ${shard}, place ${place.toLocaleString()}`,
   },
 };

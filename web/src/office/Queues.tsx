@@ -12,7 +12,7 @@ import { dropLists, useList } from "./lists.ts";
 import type { OfficePage } from "./Office.tsx";
 import { office, repeat } from "./office.ts";
 import { ago, exactly, span } from "./time.ts";
-import type { DeadLetter, Queue } from "./types.ts";
+import type { DeadLetter, Queue, StreamDeadLetter } from "./types.ts";
 import { lookWhatWaits } from "./waiting.ts";
 
 const LOOK_MS = 3000;
@@ -155,6 +155,37 @@ function Letters({ name, dead, onMoved }: LettersProps) {
   );
 }
 
+/** What came off the stream of events and could not be read: nothing can be tried again, only looked at. */
+function Events() {
+  const list = useList<StreamDeadLetter>("/stream/dead-letters", { limit: PAGE }, true);
+  if (list.problem && !list.items) return <ProblemNote problem={list.problem} retry={list.reload} />;
+  if (!list.items) return <Bones lines={2} />;
+  if (!list.items.length) return <p class="quiet">{o.queue.noEvents}</p>;
+  return (
+    <ul class="letters">
+      {list.items.map((letter) => (
+        <li key={`${letter.shard}/${letter.sequence}`} class="card letter">
+          <div>
+            <p class="strong">{letter.reason || o.queue.noReason}</p>
+            <p class="row-meta">
+              <time dateTime={letter.at} title={exactly(letter.at)}>
+                {ago(letter.at)}
+              </time>
+              {" · "}
+              {o.queue.event(letter.shard, letter.sequence)}
+              {letter.event_id && ` · ${letter.event_id}`}
+            </p>
+            <details>
+              <summary>{o.queue.body}</summary>
+              <pre tabIndex={0}>{letter.body}</pre>
+            </details>
+          </div>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
 export function Queues({ params }: OfficePage) {
   const [queues, setQueues] = useState<Queue[]>();
   const [problem, setProblem] = useState<ApiProblem>();
@@ -194,6 +225,13 @@ export function Queues({ params }: OfficePage) {
           <Letters key={shown.name} name={shown.name} dead={shown.dead} onMoved={load} />
         </section>
       )}
+      <section class="stack" aria-labelledby="events-head">
+        <div>
+          <h2 id="events-head">{o.queue.events}</h2>
+          <p class="small quiet">{o.queue.eventsText}</p>
+        </div>
+        <Events />
+      </section>
     </>
   );
 }

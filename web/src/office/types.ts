@@ -56,6 +56,15 @@ export interface DeadLetter {
   failed_at: string;
 }
 
+export interface StreamDeadLetter {
+  event_id: string | null;
+  reason: string;
+  body: string;
+  shard: number;
+  sequence: number;
+  at: string;
+}
+
 export interface Revenue {
   day: string;
   orders: number;
