@@ -119,14 +119,16 @@ static void a_stranger_may_not_load(void **state)
     assert_int_equal(places[3], 5);
 }
 
+/* But not one that had the engine to itself: there nobody is left who could hold one. */
 static void leases_outlive_the_program(void **state)
 {
     struct fixture *f = *state;
     lease(f, (struct call){.owner = "one"});
     if (f->engine->durable)
         reopen(f);
-    assert_string_equal(lease(f, (struct call){.owner = "two"}), "");
-    assert_int_equal(load_as(f, "one", 2, 1), 0);
+    bool alone = f->engine->durable && !f->engine->server;
+    assert_string_equal(lease(f, (struct call){.owner = "two"}), alone ? "0,1,2,3," : "");
+    assert_int_equal(load_as(f, "one", 2, 1), alone ? ERROR_CONFLICT : 0);
 }
 
 /* ---- batches told twice ---- */

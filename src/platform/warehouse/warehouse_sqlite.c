@@ -239,6 +239,14 @@ static const struct sql_driver_ops driver_ops = {
     .close = close_driver,
 };
 
+/* This process alone has the file: whoever held a lease before is gone, and nobody need wait until
+ * it runs out. */
+static int release_run(struct sqlite_conn *conn, struct sqlite_job *job)
+{
+    int rc = sqlite_exec(conn, &job->error, "DELETE FROM load_lease", "");
+    return rc < 0 ? rc : sqlite_exec(conn, &job->error, "DELETE FROM load_owner", "");
+}
+
 int warehouse_sqlite_open(struct warehouse **out, const char *path, struct error *error)
 {
     struct sqlite_options options = {
@@ -248,9 +256,15 @@ int warehouse_sqlite_open(struct warehouse **out, const char *path, struct error
         .relaxed = true, /* facts and checkpoints go together: what a crash takes is read again */
     };
     struct sqlite_db *db = NULL;
+    struct sqlite_job job = {.run = release_run};
     int rc = sqlite_db_open(&db, path, &options, error);
-    if (rc < 0)
+    if (rc == 0)
+        rc = sqlite_db_write_wait(db, &job, error);
+    if (rc < 0) {
+        if (db)
+            sqlite_db_close(db);
         return rc;
+    }
     struct driver *driver = calloc(1, sizeof(*driver));
     if (!driver)
         abort();
