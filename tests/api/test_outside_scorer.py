@@ -148,13 +148,15 @@ def start(start_store, endpoint):
     return run
 
 
-def known_shopper(store):
-    """A shopper of whom something is known."""
+def known_shopper(store, endpoint=None):
+    """A shopper of whom three things are known, to the endpoint too."""
     shopper = store.shopper()
     for wine in store.wines(type="White", limit=3):
         answer = shopper.post(f"/wines/{wine['id']}/ratings", json={"stars": 5})
         assert answer.status_code in (200, 201), answer.text
     eventually(lambda: shopper.get("/recommendations").json()["personal"])
+    if endpoint:
+        eventually(lambda: (listed(shopper), len(endpoint.asked[-1]["history"]) == 3)[1])
     return shopper
 
 
@@ -177,7 +179,7 @@ def assert_keeps_secrets(store):
 
 def test_scores_put_the_list_in_order(start, endpoint):
     store = start()
-    shopper = known_shopper(store)
+    shopper = known_shopper(store, endpoint)
     own = listed(shopper)
     question = endpoint.asked[-1]
     candidates = question["candidates"]
@@ -207,9 +209,8 @@ def test_scores_put_the_list_in_order(start, endpoint):
 
 def test_only_pseudonymous_data_goes_out(start, endpoint):
     store = start()
-    shopper = known_shopper(store)
+    shopper = known_shopper(store, endpoint)
     liked = {wine["id"] for wine in store.wines(type="White", limit=3)}
-    eventually(lambda: (listed(shopper), len(endpoint.asked[-1]["history"]) == 3)[1])
     question = endpoint.asked[-1]
     assert set(question) == {"history", "candidates"}
     assert {known["wine"] for known in question["history"]} == liked
@@ -228,7 +229,7 @@ def test_only_pseudonymous_data_goes_out(start, endpoint):
 
 def test_strangers_and_other_lists_are_not_asked_about(start, endpoint):
     store = start()
-    shopper = known_shopper(store)
+    shopper = known_shopper(store, endpoint)
     endpoint.asked.clear()
     assert listed(store.client())
     shopper.get("/recommendations", params={"list": "buy_again"})
@@ -247,7 +248,7 @@ WRONG_ANSWERS = {
 
 def test_wrong_answers_leave_our_own_order(start, endpoint):
     store = start()
-    shopper = known_shopper(store)
+    shopper = known_shopper(store, endpoint)
     own = listed(shopper)
     reverse = lambda asked: {"scores": list(range(len(asked)))}  # noqa: E731
     for number, (name, wrong) in enumerate(WRONG_ANSWERS.items(), 1):
@@ -267,13 +268,13 @@ def test_wrong_answers_leave_our_own_order(start, endpoint):
 
 def test_a_slow_endpoint_is_not_waited_for_and_then_left_alone(start, endpoint):
     store = start(deadline_ms=150)
-    shopper = known_shopper(store)
+    shopper = known_shopper(store, endpoint)
     own = listed(shopper)
     endpoint.behave = lambda asked: {"scores": list(range(len(asked)))}
-    endpoint.delay = 1.5
+    endpoint.delay = 4
     began = time.monotonic()
     assert listed(shopper) == own
-    assert time.monotonic() - began < 1.4
+    assert time.monotonic() - began < 3.5
     assert counted(store, "late") == 1
     # Five in a row open the breaker: nobody waits any more.
     for _ in range(5):
@@ -283,7 +284,7 @@ def test_a_slow_endpoint_is_not_waited_for_and_then_left_alone(start, endpoint):
     began = time.monotonic()
     for _ in range(5):
         assert listed(shopper) == own
-    assert time.monotonic() - began < 1.4
+    assert time.monotonic() - began < 3.5
     assert len(endpoint.asked) == asked
     assert "is left alone" in store.logged()
     # After the pause one call tries again.
@@ -324,7 +325,7 @@ def test_nobody_listens_there(start_store):
 
 def test_a_stop_does_not_wait_for_the_endpoint(start, endpoint):
     store = start(deadline_ms=5000)
-    shopper = known_shopper(store)
+    shopper = known_shopper(store, endpoint)
     endpoint.delay = 4
     asked = len(endpoint.asked)
     waiting = threading.Thread(target=lambda: shopper.get("/recommendations"), daemon=True)

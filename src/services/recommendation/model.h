@@ -97,18 +97,10 @@ struct model_query {
     const char *shopper; /* "": nobody */
     size_t limit;        /* at most MODEL_MAX_LIST */
     int64_t now_ms;
-    int64_t min_price, max_price;    /* minor units, both inclusive; INT64_MAX: no bound */
-    unsigned types;                  /* a bit for each catalogue_type(), 1 << type; 0: any */
-    bool experiment;                 /* interleave the two arms; not for the other lists */
-    uint64_t seed;                   /* for that */
-    const struct model_order *order; /* of the personal list, from outside; NULL: the model's own */
-};
-
-/* Scores for wines that model_consider found: higher is better, and they go before all others. */
-struct model_order {
-    const uint32_t *wines;
-    const float *scores;
-    size_t count;
+    int64_t min_price, max_price; /* minor units, both inclusive; INT64_MAX: no bound */
+    unsigned types;               /* a bit for each catalogue_type(), 1 << type; 0: any */
+    bool experiment;              /* interleave the two arms; not for the other lists */
+    uint64_t seed;                /* for that */
 };
 
 struct model_pick {
@@ -132,19 +124,31 @@ struct model_answer {
 void model_recommend(struct model *model, const struct model_query *query, struct model_pick *picks,
     struct model_answer *answer);
 
-/* What somebody else would need to know to put a shopper's personal list in order: the model's best
- * wines before the list's rules, best first, and what the shopper did, weighed. The texts live as
- * long as the model. */
-#define MODEL_MAX_CONSIDERED 200
-struct model_considered {
+/* ---- a personal list that somebody else puts in order ---- */
+
+#define MODEL_MAX_CANDIDATES 200
+
+/* A list that is ranked and not yet drawn up: what comes after the answer from outside is quick.
+ * For one thread at a time; holds the snapshot it was ranked by, so it is for moments only. */
+struct model_draft;
+
+/* The best wines that may be listed, before the list's rules, and what the shopper did, weighed. */
+struct model_candidates {
     size_t count, known_count;
-    uint32_t wines[MODEL_MAX_CONSIDERED];
-    const char *ids[MODEL_MAX_CONSIDERED];
+    const char *ids[MODEL_MAX_CANDIDATES]; /* best first */
     const char *known_ids[PROFILE_ITEMS];
     float known_weights[PROFILE_ITEMS];
 };
-void model_consider(
-    struct model *model, const struct model_query *query, struct model_considered *considered);
+
+/* Never NULL; the query's experiment does not count. The candidates are the draft's. */
+struct model_draft *model_draft_new(struct model *model, const struct model_query *query,
+    const struct model_candidates **candidates);
+
+/* Draws the list up as model_recommend does, by the same query; with scores for each candidate
+ * (higher is better, equal ones stay in their order) these come first, in their order. Frees the
+ * draft. */
+void model_draft_finish(struct model_draft *draft, const struct model_query *query,
+    const float *scores, struct model_pick *picks, struct model_answer *answer);
 
 struct model_stats {
     size_t wines, profiles, pairs;

@@ -45,9 +45,9 @@ const struct profile_item *opinion_source(const struct opinion *opinion, uint32_
 /* What the opinion goes by: the catalogue's wines and what they say. Returns how many. */
 size_t opinion_history(const struct opinion *opinion, struct preference history[PROFILE_ITEMS]);
 
-/* Puts the ranked wines that `order` has scores for before the others, by these scores; equal ones
- * and the others stay in their order. */
-void opinion_reorder(struct opinion *opinion, const struct model_order *order);
+/* Puts the first `count` ranked wines in the order of their scores, higher first; equal ones stay
+ * in their order. */
+void opinion_reorder(struct opinion *opinion, const float *scores, size_t count);
 
 /* The best of the wines that are new in the shop or of which too little is known to learn from,
  * above the average wine; returns how many. What the model has never heard of has the mean score of

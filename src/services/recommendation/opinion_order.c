@@ -1,8 +1,8 @@
 /* Somebody else's order laid over an opinion. */
 #include "opinion.h"
 
+#include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
 size_t opinion_history(const struct opinion *opinion, struct preference history[PROFILE_ITEMS])
 {
@@ -35,31 +35,13 @@ static int by_score(const void *left, const void *right)
     return a->rank < b->rank ? -1 : 1;
 }
 
-static bool find_score(const struct model_order *order, uint32_t wine, float *score)
+void opinion_reorder(struct opinion *opinion, const float *scores, size_t count)
 {
-    for (size_t i = 0; i < order->count; i++) {
-        if (order->wines[i] == wine) {
-            *score = order->scores[i];
-            return true;
-        }
-    }
-    return false;
-}
-
-void opinion_reorder(struct opinion *opinion, const struct model_order *order)
-{
-    struct place first[OPINION_RANKED];
-    struct scored others[OPINION_RANKED];
-    size_t count = 0, other_count = 0;
-    for (size_t i = 0; i < opinion->ranked_count; i++) {
-        struct place place = {.own = opinion->ranked[i], .rank = i};
-        if (find_score(order, place.own.wine, &place.score))
-            first[count++] = place;
-        else
-            others[other_count++] = place.own;
-    }
-    qsort(first, count, sizeof(first[0]), by_score);
+    struct place places[OPINION_RANKED];
+    assert(count <= opinion->ranked_count);
     for (size_t i = 0; i < count; i++)
-        opinion->ranked[i] = first[i].own;
-    memcpy(opinion->ranked + count, others, other_count * sizeof(others[0]));
+        places[i] = (struct place){opinion->ranked[i], i, scores[i]};
+    qsort(places, count, sizeof(places[0]), by_score);
+    for (size_t i = 0; i < count; i++)
+        opinion->ranked[i] = places[i].own;
 }

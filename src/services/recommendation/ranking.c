@@ -247,16 +247,21 @@ static bool pick_newest(struct picking *picking, struct personal *personal)
         picking, snapshot->fresh, snapshot->fresh_count, &personal->next_newest, MODEL_NEW);
 }
 
+static void rank_new(struct picking *picking, struct personal *personal)
+{
+    if (personal->fresh_ranked)
+        return;
+    personal->fresh_ranked = true;
+    personal->fresh_count = opinion_new(&personal->opinions[0], may_list, picking, personal->fresh);
+}
+
 /* New wines by how well they would suit the shopper. */
 static bool pick_new(struct picking *picking, struct personal *personal)
 {
     const struct opinion *opinion = &personal->opinions[0];
     if (!opinion->mapping || !opinion->preference_count)
         return pick_newest(picking, personal);
-    if (!personal->fresh_ranked) {
-        personal->fresh_ranked = true;
-        personal->fresh_count = opinion_new(opinion, may_list, picking, personal->fresh);
-    }
+    rank_new(picking, personal);
     while (personal->next_fresh < personal->fresh_count) {
         uint32_t wine = personal->fresh[personal->next_fresh++].wine;
         if (judge(picking, wine) != INTERLEAVE_FREE)
@@ -294,33 +299,42 @@ static void fill(struct picking *picking, struct personal *personal)
     }
 }
 
-static void recommend_personal(struct picking *picking, struct model_answer *answer)
+/* Ranks: most of the work. */
+static void form_opinions(struct picking *picking, struct personal *personal, bool experiment)
 {
-    struct snapshot *snapshot = (struct snapshot *)picking->snapshot;
     const struct profile *profile = picking->profile;
-    struct mapping *const *mappings = snapshot->mappings;
-    struct personal *personal = malloc(sizeof(*personal));
-    if (!personal)
-        abort();
-    bool experiment = picking->query->experiment && mappings[MODEL_ARM_A] && mappings[MODEL_ARM_B];
+    struct mapping *const *mappings = picking->snapshot->mappings;
+    experiment = experiment && mappings[MODEL_ARM_A] && mappings[MODEL_ARM_B];
     personal->arms = experiment ? 2 : 1;
     personal->fresh_count = personal->next_fresh = personal->next_newest = 0;
     personal->next_popular = 0;
     personal->fresh_ranked = false;
     leave_out(picking, profile->order, profile->order_count);
     for (int arm = 0; arm < personal->arms; arm++)
-        opinion_form(&personal->opinions[arm], snapshot,
+        opinion_form(&personal->opinions[arm], picking->snapshot,
             mappings[experiment ? MODEL_ARM_A + arm : MODEL_CURRENT], profile->items,
             profile->item_count, picking->query->now_ms, may_list, picking);
-    if (picking->query->order && !experiment)
-        opinion_reorder(&personal->opinions[0], picking->query->order);
+}
+
+static void draw_up(struct picking *picking, struct personal *personal, struct model_answer *answer)
+{
     const struct opinion *a = &personal->opinions[0], *b = &personal->opinions[1];
+    bool experiment = personal->arms == 2;
     interleave_init(&personal->draft, a->ranked, a->ranked_count, experiment ? b->ranked : NULL,
         experiment ? b->ranked_count : 0, picking->query->seed);
     fill(picking, personal);
     answer->personal = a->preference_count > 0 && a->ranked_count > 0;
     for (int arm = 0; arm < personal->arms; arm++)
         opinion_release(&personal->opinions[arm]);
+}
+
+static void recommend_personal(struct picking *picking, struct model_answer *answer)
+{
+    struct personal *personal = malloc(sizeof(*personal));
+    if (!personal)
+        abort();
+    form_opinions(picking, personal, picking->query->experiment);
+    draw_up(picking, personal, answer);
     free(personal);
 }
 
@@ -442,42 +456,6 @@ static struct picking begin(struct model *model, const struct snapshot *snapshot
     return picking;
 }
 
-static void note_opinion(const struct opinion *opinion, struct model_considered *considered)
-{
-    const struct snapshot_wine *wines = opinion->snapshot->wines;
-    struct preference history[PROFILE_ITEMS];
-    considered->count =
-        opinion->ranked_count < MODEL_MAX_CONSIDERED ? opinion->ranked_count : MODEL_MAX_CONSIDERED;
-    for (size_t i = 0; i < considered->count; i++) {
-        considered->wines[i] = opinion->ranked[i].wine;
-        considered->ids[i] = wines[opinion->ranked[i].wine].id;
-    }
-    considered->known_count = opinion_history(opinion, history);
-    for (size_t i = 0; i < considered->known_count; i++) {
-        considered->known_ids[i] = wines[history[i].wine].id;
-        considered->known_weights[i] = history[i].weight;
-    }
-}
-
-void model_consider(
-    struct model *model, const struct model_query *query, struct model_considered *considered)
-{
-    struct profile profile;
-    profiles_get(model->profiles, query->shopper, &profile);
-    struct opinion *opinion = malloc(sizeof(*opinion));
-    if (!opinion)
-        abort();
-    struct snapshot *snapshot = snapshot_acquire(model);
-    struct picking picking = begin(model, snapshot, &profile, query);
-    leave_out(&picking, profile.order, profile.order_count);
-    opinion_form(opinion, snapshot, snapshot->mappings[MODEL_CURRENT], profile.items,
-        profile.item_count, query->now_ms, may_list, &picking);
-    note_opinion(opinion, considered);
-    opinion_release(opinion);
-    snapshot_release(snapshot);
-    free(opinion);
-}
-
 void model_recommend(struct model *model, const struct model_query *query, struct model_pick *picks,
     struct model_answer *answer)
 {
@@ -495,4 +473,74 @@ void model_recommend(struct model *model, const struct model_query *query, struc
     lists[query->list](&picking, answer);
     answer->count = picking.count;
     snapshot_release(snapshot);
+}
+
+/* ---- a personal list that somebody else puts in order ---- */
+
+struct model_draft {
+    struct model *model;
+    struct snapshot *snapshot;
+    struct profile profile;
+    struct personal personal;
+    struct model_candidates candidates;
+};
+
+static void note_candidates(const struct opinion *opinion, struct model_candidates *candidates)
+{
+    const struct snapshot_wine *wines = opinion->snapshot->wines;
+    struct preference history[PROFILE_ITEMS];
+    candidates->count =
+        opinion->ranked_count < MODEL_MAX_CANDIDATES ? opinion->ranked_count : MODEL_MAX_CANDIDATES;
+    for (size_t i = 0; i < candidates->count; i++)
+        candidates->ids[i] = wines[opinion->ranked[i].wine].id;
+    candidates->known_count = opinion_history(opinion, history);
+    for (size_t i = 0; i < candidates->known_count; i++) {
+        candidates->known_ids[i] = wines[history[i].wine].id;
+        candidates->known_weights[i] = history[i].weight;
+    }
+}
+
+struct model_draft *model_draft_new(struct model *model, const struct model_query *query,
+    const struct model_candidates **candidates)
+{
+    struct model_draft *draft = malloc(sizeof(*draft));
+    if (!draft)
+        abort();
+    draft->model = model;
+    profiles_get(model->profiles, query->shopper, &draft->profile);
+    draft->snapshot = snapshot_acquire(model);
+    struct picking picking = begin(model, draft->snapshot, &draft->profile, query);
+    form_opinions(&picking, &draft->personal, /* experiment= */ false);
+    if (picking.limit >= NEW_EVERY)
+        rank_new(&picking, &draft->personal);
+    note_candidates(&draft->personal.opinions[0], &draft->candidates);
+    *candidates = &draft->candidates;
+    return draft;
+}
+
+/* The last bottle may have been sold while the answer was awaited. */
+static void leave_out_gone(struct picking *picking, struct opinion *opinion)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < opinion->ranked_count; i++) {
+        if (may_list(picking, opinion->ranked[i].wine))
+            opinion->ranked[kept++] = opinion->ranked[i];
+    }
+    opinion->ranked_count = kept;
+}
+
+void model_draft_finish(struct model_draft *draft, const struct model_query *query,
+    const float *scores, struct model_pick *picks, struct model_answer *answer)
+{
+    struct picking picking = begin(draft->model, draft->snapshot, &draft->profile, query);
+    picking.picks = picks;
+    leave_out(&picking, draft->profile.order, draft->profile.order_count);
+    if (scores)
+        opinion_reorder(&draft->personal.opinions[0], scores, draft->candidates.count);
+    leave_out_gone(&picking, &draft->personal.opinions[0]);
+    *answer = (struct model_answer){.whole = draft->profile.whole};
+    draw_up(&picking, &draft->personal, answer);
+    answer->count = picking.count;
+    snapshot_release(draft->snapshot);
+    free(draft);
 }

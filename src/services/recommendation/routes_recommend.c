@@ -19,7 +19,7 @@ struct listing {
     struct experiment experiment; /* with an empty id: none */
     struct model_answer answer;
     struct model_pick picks[MODEL_MAX_LIST];
-    struct model_considered *considered; /* while somebody outside is asked */
+    struct model_draft *draft; /* while somebody outside is asked */
 };
 
 /* ---- why a wine is there ---- */
@@ -196,14 +196,12 @@ static uint64_t seed_of(const struct listing *listing)
     return hash ^ (uint64_t)(listing->query.model.now_ms / DAY_MS) * 0x9e3779b97f4a7c15u;
 }
 
-static void fill_list(struct listing *listing)
+static void fetch_documents(struct listing *listing)
 {
     struct recommendation_service *service = listing->service;
-    struct model_query *query = &listing->query.model;
     const char *ids[MODEL_MAX_LIST];
-    model_recommend(service->model, query, listing->picks, &listing->answer);
     if (!listing->answer.whole && recommendation_service_ready(service))
-        recall_want(service->recall, query->shopper);
+        recall_want(service->recall, listing->query.model.shopper);
     for (size_t i = 0; i < listing->answer.count; i++)
         ids[i] = listing->picks[i].wine_id;
     if (listing->answer.count == 0)
@@ -217,34 +215,31 @@ static void fill_list(struct listing *listing)
 static void got_scores(void *ctx, const float *scores)
 {
     struct listing *listing = ctx;
-    struct model_considered *considered = listing->considered;
-    struct model_order order = {considered->wines, scores, considered->count};
-    listing->query.model.order = scores ? &order : NULL;
-    fill_list(listing);
+    model_draft_finish(
+        listing->draft, &listing->query.model, scores, listing->picks, &listing->answer);
+    fetch_documents(listing);
 }
 
-/* Only those of whom something is known: the trend is the same for all. */
+/* But for those of whom nothing is known: the trend is the same for all. */
 static void ask_outside(struct listing *listing)
 {
     struct recommendation_service *service = listing->service;
+    const struct model_candidates *candidates;
     struct outside_wine history[PROFILE_ITEMS];
     _Static_assert(PROFILE_ITEMS <= OUTSIDE_MAX_HISTORY, "the whole history is told");
-    _Static_assert(MODEL_MAX_CONSIDERED <= OUTSIDE_MAX_CANDIDATES, "all candidates are asked of");
-    struct model_considered *considered =
-        arena_alloc(listing->exchange->arena, sizeof(*considered));
-    model_consider(service->model, &listing->query.model, considered);
-    listing->considered = considered;
-    if (!considered->known_count) {
-        fill_list(listing);
+    _Static_assert(MODEL_MAX_CANDIDATES <= OUTSIDE_MAX_CANDIDATES, "all candidates are asked of");
+    listing->draft = model_draft_new(service->model, &listing->query.model, &candidates);
+    if (!candidates->known_count) {
+        got_scores(listing, NULL);
         return;
     }
-    for (size_t i = 0; i < considered->known_count; i++)
-        history[i] = (struct outside_wine){considered->known_ids[i], considered->known_weights[i]};
+    for (size_t i = 0; i < candidates->known_count; i++)
+        history[i] = (struct outside_wine){candidates->known_ids[i], candidates->known_weights[i]};
     outside_score(service->options.scorer,
         &(struct outside_query){.history = history,
-            .history_count = considered->known_count,
-            .candidates = considered->ids,
-            .candidate_count = considered->count},
+            .history_count = candidates->known_count,
+            .candidates = candidates->ids,
+            .candidate_count = candidates->count},
         got_scores, listing);
 }
 
@@ -258,10 +253,12 @@ static void make_list(struct listing *listing)
         query->experiment = true;
         query->seed = seed_of(listing);
     }
-    if (known && !query->experiment && service->options.scorer)
+    if (known && !query->experiment && service->options.scorer) {
         ask_outside(listing);
-    else
-        fill_list(listing);
+        return;
+    }
+    model_recommend(service->model, query, listing->picks, &listing->answer);
+    fetch_documents(listing);
 }
 
 static void know_shipping(void *ctx, enum shipping_answer answer)
