@@ -155,6 +155,9 @@ static int open_recommendation(struct app *app, struct error *error)
         .metrics = engines->metrics,
         .scorer = app->scorer,
         .currency = config_text(app->config, "shop.currency"),
+        .training = {.every_ms = config_int(app->config, "recommendation.train_every_h") * 3600000,
+            .after_events = config_int(app->config, "recommendation.train_after_events"),
+            .threads = (int)config_int(app->config, "recommendation.train_threads")},
     };
     int rc = recommendation_service_new(&app->recommendation, &options, error);
     if (rc < 0)

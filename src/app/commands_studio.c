@@ -61,7 +61,8 @@ int command_train(struct app *app, const json_t *options, int fd, struct emitter
     if (rc == 0)
         rc = read_number(options, "threads", 1, MOST_THREADS, 1, &threads, error);
     if (rc == 0)
-        rc = studio_train(app->recommendation, as_of_ms, (int)threads, &info, error);
+        rc = studio_train(app->recommendation,
+            &(struct studio_training){.as_of_ms = as_of_ms, .threads = (int)threads}, &info, error);
     if (rc == 0)
         *result = info_json(&info);
     return rc;

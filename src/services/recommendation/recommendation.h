@@ -15,6 +15,7 @@
 #define SERVICES_RECOMMENDATION_H
 
 #include "error.h"
+#include "trainer.h"
 
 #include <stdbool.h>
 
@@ -36,6 +37,7 @@ struct recommendation_options {
     struct outside *scorer;  /* outside.h; NULL: our own model alone */
     struct metrics *metrics; /* may be NULL */
     const char *currency;    /* of the shop, for days without orders; copied */
+    struct trainer_options training;
 };
 
 int recommendation_service_new(struct recommendation_service **out,

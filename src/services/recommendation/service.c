@@ -75,6 +75,7 @@ int recommendation_service_new(struct recommendation_service **out,
     service->recent = recent_new(RECENT_EVENTS);
     service->experiments = experiments_new(options->blob);
     service->models = models_new(options->blob, service->experiments, options->metrics);
+    service->trainer = trainer_new(service, &options->training);
     service->recall = recall_new(service->model, options->warehouse);
     service->shipping = shipping_new(options->order);
     service->worker = worker_new("models", MAX_TASKS_WAITING);
@@ -101,7 +102,7 @@ int recommendation_service_start(struct recommendation_service *service, struct 
     if (pthread_create(&service->thread, NULL, service_learn, service) != 0)
         return error_set(error, ERROR_INTERNAL, NULL, NULL, "no thread for the recommendations");
     service->started = true;
-    return 0;
+    return trainer_start(service->trainer, error);
 }
 
 bool recommendation_service_ready(struct recommendation_service *service)
@@ -113,6 +114,7 @@ void recommendation_service_stop(struct recommendation_service *service)
 {
     if (!service->started)
         return;
+    trainer_stop(service->trainer);
     pthread_mutex_lock(&service->lock);
     service->stopping = true;
     pthread_cond_broadcast(&service->wake);
@@ -128,6 +130,7 @@ void recommendation_service_free(struct recommendation_service *service)
     recall_free(service->recall);
     shipping_free(service->shipping);
     worker_free(service->worker);
+    trainer_free(service->trainer);
     models_free(service->models);
     experiments_free(service->experiments);
     router_free(service->router);

@@ -27,11 +27,12 @@ struct recommendation_service {
     struct model *model;
     struct experiments *experiments;
     struct models *models;
+    struct trainer *trainer;
     struct recall *recall;
     struct shipping *shipping;
     struct worker *worker; /* for what waits for the blob store */
     atomic_bool ready;
-    atomic_bool training;      /* one at a time */
+    atomic_bool training, training_given_up; /* studio.h: one at a time */
     atomic_int_fast64_t taken; /* events learnt from */
 
     pthread_mutex_t lock; /* guards what follows */

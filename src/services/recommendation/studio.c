@@ -37,8 +37,20 @@ int studio_use(struct recommendation_service *service, int64_t version, struct e
 
 /* ---- one at a time, and out of shoppers' way ---- */
 
+bool studio_is_busy(struct recommendation_service *service)
+{
+    return atomic_load(&service->training);
+}
+
+void studio_give_up(struct recommendation_service *service)
+{
+    atomic_store(&service->training_given_up, true);
+}
+
 static int begin(struct recommendation_service *service, struct error *error)
 {
+    if (atomic_load(&service->training_given_up))
+        return error_set(error, ERROR_UNAVAILABLE, NULL, NULL, "the store is being stopped");
     if (atomic_exchange(&service->training, true))
         return error_set(error, ERROR_CONFLICT, "training", NULL,
             "a training is running already: wait until it is done");
@@ -56,6 +68,7 @@ struct errand {
     struct recommendation_service *service;
     int64_t as_of_ms;
     int threads;
+    size_t least_events;
     struct trained_info info;
     struct error *error;
     int rc;
@@ -119,13 +132,22 @@ static void measure(const struct lessons *lessons, const struct training_options
     events_free(truth);
 }
 
-static int train_lessons(const struct lessons *lessons, const struct training_options *options,
-    struct trained **out, struct error *error)
+static struct training_options options_of(const struct errand *errand)
 {
-    if (lessons->events->count == 0)
+    struct training_options options = training_defaults(errand->threads);
+    options.given_up = &errand->service->training_given_up;
+    return options;
+}
+
+static int train_lessons(const struct errand *errand, const struct lessons *lessons,
+    const struct training_options *options, struct trained **out, struct error *error)
+{
+    size_t least = errand->least_events ? errand->least_events : 1;
+    if (lessons->events->count < least)
         return error_set(error, ERROR_CONFLICT, "nothing_to_learn", NULL,
-            "there is nothing to learn from yet: no shopper has viewed, bought or rated a wine; "
-            "`winestore ratings import` brings in history");
+            "there is nothing to learn from yet: shoppers have viewed, bought or rated %zu wines, "
+            "%zu are needed; `winestore ratings import` brings in history",
+            lessons->events->count, least);
     return train(out, shelf_ids(lessons->shelf), lessons->events, shelf_content(lessons->shelf),
         options, error);
 }
@@ -133,14 +155,14 @@ static int train_lessons(const struct lessons *lessons, const struct training_op
 static int run_training(struct errand *errand)
 {
     struct recommendation_service *service = errand->service;
-    struct training_options options = training_defaults(errand->threads);
+    struct training_options options = options_of(errand);
     struct lessons lessons;
     struct trained *trained = NULL;
     int rc = lessons_read(&lessons, service->options.product, service->options.warehouse,
         errand->as_of_ms, errand->error);
     if (rc < 0)
         return rc;
-    rc = train_lessons(&lessons, &options, &trained, errand->error);
+    rc = train_lessons(errand, &lessons, &options, &trained, errand->error);
     if (rc == 0) {
         struct trained_record record = trained_info(trained)->record;
         measure(&lessons, &options, &record);
@@ -160,13 +182,14 @@ static int run_training(struct errand *errand)
     return rc;
 }
 
-int studio_train(struct recommendation_service *service, int64_t as_of_ms, int threads,
+int studio_train(struct recommendation_service *service, const struct studio_training *training,
     struct trained_info *info, struct error *error)
 {
     struct errand errand = {.run = run_training,
         .service = service,
-        .as_of_ms = as_of_ms,
-        .threads = threads,
+        .as_of_ms = training->as_of_ms,
+        .threads = training->threads,
+        .least_events = training->least_events,
         .error = error};
     int rc = send_out(&errand);
     if (rc == 0 && info)
@@ -299,8 +322,8 @@ static int choose_model(struct errand *errand, const struct lessons *lessons, st
         return error_set(errand->error, ERROR_NOT_FOUND, NULL, NULL,
             "no model is trained yet: run `winestore train` first");
     trained_release(*out);
-    struct training_options options = training_defaults(errand->threads);
-    return train_lessons(lessons, &options, out, errand->error);
+    struct training_options options = options_of(errand);
+    return train_lessons(errand, lessons, &options, out, errand->error);
 }
 
 static int run_listing(struct errand *errand)
@@ -401,7 +424,7 @@ static int rate(struct trial *trial, const struct lessons *lessons, const struct
     const char *const *ids = shelf_ids(lessons->shelf);
     const struct content *content = shelf_content(lessons->shelf);
     struct studio_evaluation *result = trial->result;
-    struct training_options options = training_defaults(trial->errand.threads);
+    struct training_options options = options_of(&trial->errand);
     struct trained *trained = NULL;
     int rc = train(&trained, ids, history, content, &options, trial->errand.error);
     if (rc < 0)

@@ -14,11 +14,23 @@
 
 #include <stdio.h>
 
-/* Trains from the catalogue and what happened before `as_of_ms` (0: till now), measures on the last
- * tenth of it, keeps the model as a new version and serves it. `info` may be NULL. ERROR_CONFLICT
- * with the reason "nothing_to_learn" where nothing happened yet. */
-int studio_train(struct recommendation_service *service, int64_t as_of_ms, int threads,
+struct studio_training {
+    int64_t as_of_ms; /* learn from what happened before; 0: till now */
+    int threads;
+    size_t least_events; /* with fewer there is nothing to learn */
+};
+
+/* Trains from the catalogue and what happened, measures on the last tenth of it, keeps the model as
+ * a new version and serves it. `info` may be NULL. ERROR_CONFLICT with the reason
+ * "nothing_to_learn"; ERROR_UNAVAILABLE when it was given up. */
+int studio_train(struct recommendation_service *service, const struct studio_training *training,
     struct trained_info *info, struct error *error);
+
+/* Whether a training, listing or evaluation runs. */
+bool studio_is_busy(struct recommendation_service *service);
+
+/* The service is about to end: what runs is given up, and nothing begins any more. */
+void studio_give_up(struct recommendation_service *service);
 
 typedef void studio_line(void *ctx, const char *line);
 

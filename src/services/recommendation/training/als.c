@@ -83,6 +83,8 @@ static void solve_rows(void *ctx, size_t first, size_t end, int thread)
 {
     struct half *half = ctx;
     size_t dims = (size_t)half->options->dims;
+    if (half->options->given_up && atomic_load(half->options->given_up))
+        return;
     for (size_t row = first; row < end; row++)
         solve(&half->solvers[thread], half->gram, half->other_count, half->others,
             half->columns + half->first[row], NULL, half->first[row + 1] - half->first[row],

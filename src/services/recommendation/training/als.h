@@ -15,12 +15,15 @@
 
 #include "events.h"
 
+#include <stdatomic.h>
+
 #define ALS_MAX_DIMS 256
 
 struct als_options {
     int dims, iterations, threads;
     double alpha0, lambda, nu;
     unsigned long long seed;
+    const atomic_bool *given_up; /* may be NULL; once true, what is returned means nothing */
 };
 
 /* Vectors of the wines, wines x dims by rows, freed with free(). The same bits for the same events

@@ -75,6 +75,11 @@ struct session {
     size_t *source_counts;  /* 0: not new, or nothing is like it */
 };
 
+static bool is_given_up(const struct training_options *options)
+{
+    return options->given_up && atomic_load(options->given_up);
+}
+
 static void find_order(struct session *session, const char *const *ids)
 {
     struct place *places = numeric_new(session->wines, sizeof(*places));
@@ -290,7 +295,8 @@ static int train_matrices(
     float *linear = NULL, *filter = NULL;
     bool want_linear = small && options->linear_weight > 0;
     /* Without events nothing passes the filter. */
-    bool want_filter = small && options->filter_weight > 0 && session->events->count > 0;
+    bool want_filter =
+        small && !is_given_up(options) && options->filter_weight > 0 && session->events->count > 0;
     if (want_linear)
         linear = linear_train(session->events, session->content, &options->linear);
     if (linear)
@@ -306,6 +312,19 @@ static int train_matrices(
             "the linear model of %zu wines cannot be solved: too little memory", session->wines);
     trained->info.linear = linear || filter;
     trained->info.record.linear_seconds = (double)(clock_monotonic_ms() - began) / 1000;
+    return 0;
+}
+
+static int train_factors(
+    const struct session *session, struct trained *trained, struct error *error)
+{
+    struct als_options als = session->options->als;
+    als.given_up = session->options->given_up;
+    float *vectors = als_train(session->events, &als);
+    take_factors(session, vectors, trained);
+    free(vectors);
+    if (is_given_up(session->options))
+        return error_set(error, ERROR_UNAVAILABLE, NULL, NULL, "the training was given up");
     return 0;
 }
 
@@ -351,9 +370,9 @@ int train(struct trained **out, const char *const *ids, const struct events *eve
     int rc = train_matrices(&session, trained, error);
     if (rc == 0) {
         trained->blend = blend_of(trained, options);
-        float *vectors = als_train(events, &options->als);
-        take_factors(&session, vectors, trained);
-        free(vectors);
+        rc = train_factors(&session, trained, error);
+    }
+    if (rc == 0) {
         trained->info.record.seconds = (double)(clock_monotonic_ms() - began) / 1000;
         trained_prepare(trained);
         *out = trained;

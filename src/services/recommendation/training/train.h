@@ -11,6 +11,8 @@
 #include "filter.h"
 #include "linear.h"
 
+#include <stdatomic.h>
+
 /* Above, a dense inverse takes too long and too much: the factor model serves alone. */
 #define TRAIN_LINEAR_WINES 12000
 
@@ -27,8 +29,9 @@ struct training_options {
      * ones with a half-life, g: recent / all over all wines. */
     double trend, trend_half_life_days, trend_smoothing;
     double popular_half_life_days;
-    size_t new_events; /* a wine with fewer is new, and is told so */
-    size_t transfer;   /* a wine without any is the mean of so many wines most like it */
+    size_t new_events;           /* a wine with fewer is new, and is told so */
+    const atomic_bool *given_up; /* may be NULL; once true, the training ends as soon as it can */
+    size_t transfer;             /* a wine without any is the mean of so many wines most like it */
 };
 
 /* The values found on X-Wines' validation period. */
@@ -36,7 +39,7 @@ struct training_options training_defaults(int threads);
 
 /* `ids[i]` is the id of wine i of the events and the contents. Trains from the events there are;
  * with none the content speaks alone. `*out` is the caller's. ERROR_UNAVAILABLE when memory is
- * short, ERROR_INVALID when there are no wines. */
+ * short or the training was given up, ERROR_INVALID when there are no wines. */
 int train(struct trained **out, const char *const *ids, const struct events *events,
     const struct content *content, const struct training_options *options, struct error *error);
 

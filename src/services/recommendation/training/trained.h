@@ -8,10 +8,10 @@
  * - the factor model's: the product of the shopper's vector, found from the same wines in closed
  *   form, and the wine's (als.h).
  * Each is brought to mean 0 and deviation 1 over all wines; of m, their weighted mean, comes the
- * score: (floor + max(0, m + shift)) * boost, where boost says whether the wine is asked for more or
- * less of late than it used to be. All of it follows from the wines the shopper knows, so that a new
- * event changes the list at once, without training. Catalogues too large for a dense inverse have
- * the factor model and the boost alone.
+ * score: (floor + max(0, m + shift)) * boost, where boost says whether the wine is asked for more
+ * or less of late than it used to be. All of it follows from the wines the shopper knows, so that a
+ * new event changes the list at once, without training. Catalogues too large for a dense inverse
+ * have the factor model and the boost alone.
  *
  * Immutable, counted references, any thread. Wines are numbers below `info->wines`.
  */
