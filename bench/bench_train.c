@@ -3,7 +3,9 @@
  *
  *   bench_train [--threads N] [x-wines | WINES SHOPPERS EVENTS] [name=value ...]
  *
- * The names are those of struct training_options: lambda, dropout, content, half_life, dims, ...
+ * The names are those of struct training_options: lambda, dropout, content, half_life, dims, ...;
+ * and from=0.88 until=1 takes that share of the training period as the truth instead of the last
+ * one.
  */
 #include "clock.h"
 #include "evaluate.h"
@@ -38,6 +40,9 @@ static void set(struct training_options *options, const char *name, double value
         {"floor", &options->floor},
         {"shift", &options->shift},
         {"trend", &options->trend},
+        {"common", &options->common},
+        {"common_events", &options->common_events},
+        {"transfer_power", &options->transfer_power},
         {"smoothing", &options->trend_smoothing},
         {"profile_half_life", &options->profile_half_life},
         {"fold_power", &options->fold_power},
@@ -98,6 +103,19 @@ static void rate(const struct ratings *ratings, const struct trained *trained,
         printf("%-24s recall@20 %.4f among 100 hidden, five draws\n", "new wines", recall);
 }
 
+/* Takes the share of the training period from `from` to `until` as the truth instead. */
+static void split(struct ratings *ratings, double from, double until)
+{
+    int64_t begin = events_quantile(ratings->train, from);
+    int64_t end = until < 1 ? events_quantile(ratings->train, until) : INT64_MAX;
+    struct events *train = events_select(ratings->train, INT64_MIN, begin, NULL);
+    struct events *valid = events_select(ratings->train, begin, end, NULL);
+    events_free(ratings->train);
+    events_free(ratings->valid);
+    ratings->train = train;
+    ratings->valid = valid;
+}
+
 int main(int argc, char **argv)
 {
     int threads = 1, next = 1;
@@ -115,13 +133,20 @@ int main(int argc, char **argv)
         ratings = ratings_read(x_wines_find);
         next += next < argc && strcmp(argv[next], "x-wines") == 0;
     }
+    double from = 0, until = 0;
     for (; next < argc; next++) {
         char *equals = strchr(argv[next], '=');
         if (equals) {
             *equals = '\0';
             set(&options, argv[next], atof(equals + 1));
+            if (strcmp(argv[next], "from") == 0)
+                from = atof(equals + 1);
+            if (strcmp(argv[next], "until") == 0)
+                until = atof(equals + 1);
         }
     }
+    if (until > 0)
+        split(ratings, from, until);
     struct trained *trained;
     struct error error;
     if (train(&trained, ratings->ids, ratings->train, ratings->content, &options, &error) < 0) {

@@ -82,7 +82,8 @@ static void read_wine(struct shelf *shelf, const char *const *fields)
     wine.grape_count = count;
     python_list(shelf->arena, fields[5], wine.pairings, &wine.pairing_count, WINE_MAX_PAIRINGS);
     struct feature features[WINE_MAX_FEATURES];
-    shelve(shelf, fields[0], features, taste_features(shelf->names, &wine, features));
+    shelve(
+        shelf, fields[0], features, taste_features(shelf->names, &wine, &taste_demand, features));
 }
 
 static struct ratings *finish(struct shelf *shelf)

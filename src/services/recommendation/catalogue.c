@@ -103,7 +103,7 @@ static void describe(
     struct catalogue *catalogue, struct wine *wine, const struct wine_document *document)
 {
     struct feature features[WINE_MAX_FEATURES];
-    size_t count = taste_features(catalogue->features, document, features);
+    size_t count = taste_features(catalogue->features, document, &taste_likeness, features);
     free(wine->features);
     wine->features = malloc((count ? count : 1) * sizeof(*features));
     if (!wine->features)

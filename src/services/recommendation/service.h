@@ -33,7 +33,7 @@ struct recommendation_service {
     struct worker *worker; /* for what waits for the blob store */
     atomic_bool ready;
     atomic_bool training, training_given_up; /* studio.h: one at a time */
-    atomic_int_fast64_t taken; /* events learnt from */
+    atomic_int_fast64_t taken;               /* events learnt from */
 
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t wake;

@@ -48,7 +48,7 @@ static void put(struct shelf *shelf, struct json_view wine, struct arena *arena)
     uint32_t number = text_index_add(shelf->ids, document.id);
     if (number != shelf->count || text_index_add(shelf->skus, sku) != number)
         return; /* the page changed while it was read: the first one stands */
-    size_t count = taste_features(shelf->features, &document, features);
+    size_t count = taste_features(shelf->features, &document, &taste_demand, features);
     struct feature *copy = grown(NULL, count + 1, sizeof(*copy));
     memcpy(copy, features, count * sizeof(*copy));
     shelf->feature_lists[shelf->count] = copy;

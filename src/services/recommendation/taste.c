@@ -5,20 +5,33 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How much each kind of feature says; found with X-Wines' ratings (tests/unit). */
-#define WEIGHT_TYPE 2.6
-#define WEIGHT_GRAPES 1.6
-#define WEIGHT_COUNTRY 0.8
-#define WEIGHT_REGION 0.9
-#define WEIGHT_APPELLATION 0.7
-#define WEIGHT_ELABORATE 0.5
-#define WEIGHT_BODY 0.8
-#define WEIGHT_ACIDITY 0.5
-#define WEIGHT_SWEETNESS 0.8
-#define WEIGHT_TANNIN 0.4
-#define WEIGHT_PRICE 0.8
-#define WEIGHT_PAIRINGS 0.9
-#define WEIGHT_WINERY 0.3
+const struct taste_weights taste_likeness = {.type = 2.6,
+    .grapes = 1.6,
+    .country = 0.8,
+    .region = 0.9,
+    .appellation = 0.7,
+    .elaborate = 0.5,
+    .winery = 0.3,
+    .body = 0.8,
+    .acidity = 0.5,
+    .sweetness = 0.8,
+    .tannin = 0.4,
+    .price = 0.8,
+    .pairings = 0.9};
+
+const struct taste_weights taste_demand = {.type = 1.4,
+    .grapes = 0.5,
+    .country = 1.4,
+    .region = 0.5,
+    .appellation = 0.5,
+    .elaborate = 0.4,
+    .winery = 1.4,
+    .body = 1.0,
+    .acidity = 0.7,
+    .sweetness = 0.5,
+    .tannin = 0.3,
+    .price = 0.3,
+    .pairings = 1.0};
 
 #define ENOUGH_CANDIDATES 4000
 #define MOST_CANDIDATES 20000
@@ -46,7 +59,7 @@ static void add(struct list *list, const char *kind, const char *value, double w
 }
 
 /* Two bands, each half an octave of price wide on either side: near prices share at least one. */
-static void add_price(struct list *list, int64_t price)
+static void add_price(struct list *list, int64_t price, double weight)
 {
     if (price <= 0)
         return;
@@ -54,9 +67,9 @@ static void add_price(struct list *list, int64_t price)
     double lower = floor(octave), share = octave - lower;
     char band[16];
     snprintf(band, sizeof(band), "%d", (int)lower);
-    add(list, "price", band, WEIGHT_PRICE * sqrt(1 - share));
+    add(list, "price", band, weight * sqrt(1 - share));
     snprintf(band, sizeof(band), "%d", (int)lower + 1);
-    add(list, "price", band, WEIGHT_PRICE * sqrt(share));
+    add(list, "price", band, weight * sqrt(share));
 }
 
 static int by_number(const void *a, const void *b)
@@ -66,26 +79,26 @@ static int by_number(const void *a, const void *b)
 }
 
 size_t taste_features(struct text_index *names, const struct wine_document *document,
-    struct feature features[WINE_MAX_FEATURES])
+    const struct taste_weights *weights, struct feature features[WINE_MAX_FEATURES])
 {
     struct list list = {.names = names, .features = features};
-    add(&list, "type", document->type, WEIGHT_TYPE);
+    add(&list, "type", document->type, weights->type);
     for (size_t i = 0; i < document->grape_count; i++)
         add(&list, "grape", document->grapes[i].name,
-            WEIGHT_GRAPES * sqrt(document->grapes[i].share));
-    add(&list, "country", document->country, WEIGHT_COUNTRY);
-    add(&list, "region", document->region, WEIGHT_REGION);
-    add(&list, "appellation", document->appellation, WEIGHT_APPELLATION);
-    add(&list, "elaborate", document->elaborate, WEIGHT_ELABORATE);
-    add(&list, "winery", document->winery, WEIGHT_WINERY);
-    add(&list, "body", document->body, WEIGHT_BODY);
-    add(&list, "acidity", document->acidity, WEIGHT_ACIDITY);
-    add(&list, "sweetness", document->sweetness, WEIGHT_SWEETNESS);
-    add(&list, "tannin", document->tannin, WEIGHT_TANNIN);
-    add_price(&list, document->price);
+            weights->grapes * sqrt(document->grapes[i].share));
+    add(&list, "country", document->country, weights->country);
+    add(&list, "region", document->region, weights->region);
+    add(&list, "appellation", document->appellation, weights->appellation);
+    add(&list, "elaborate", document->elaborate, weights->elaborate);
+    add(&list, "winery", document->winery, weights->winery);
+    add(&list, "body", document->body, weights->body);
+    add(&list, "acidity", document->acidity, weights->acidity);
+    add(&list, "sweetness", document->sweetness, weights->sweetness);
+    add(&list, "tannin", document->tannin, weights->tannin);
+    add_price(&list, document->price, weights->price);
     for (size_t i = 0; i < document->pairing_count; i++)
         add(&list, "pairing", document->pairings[i],
-            WEIGHT_PAIRINGS / sqrt((double)document->pairing_count));
+            weights->pairings / sqrt((double)document->pairing_count));
     qsort(features, list.count, sizeof(*features), by_number);
     return list.count;
 }

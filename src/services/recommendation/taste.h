@@ -10,9 +10,21 @@
 
 #define TASTE_NEIGHBOURS 64
 
+/* How much each kind of feature says. */
+struct taste_weights {
+    double type, grapes, country, region, appellation, elaborate, winery;
+    double body, acidity, sweetness, tannin, price, pairings;
+};
+
+/* For a shopper who asks for wines like this one, ... */
+extern const struct taste_weights taste_likeness;
+/* ... and for telling from the wines most like it who will want a new one: there the producer and
+ * the country say most. Both were found with X-Wines' ratings. */
+extern const struct taste_weights taste_demand;
+
 /* The document's features, unweighted by rarity; returns the count. */
 size_t taste_features(struct text_index *names, const struct wine_document *document,
-    struct feature features[WINE_MAX_FEATURES]);
+    const struct taste_weights *weights, struct feature features[WINE_MAX_FEATURES]);
 
 struct taste_wine {
     uint32_t group; /* neighbours are of other groups */

@@ -41,9 +41,13 @@ struct training_options training_defaults(int threads)
         .trend = 0.4,
         .trend_half_life_days = 180,
         .trend_smoothing = 10,
+        .common = 0.12,
+        .common_events = 5,
+        .common_floor = 30,
         .popular_half_life_days = 180,
         .new_events = 5,
-        .transfer = 5,
+        .transfer = 10,
+        .transfer_power = 4,
     };
 }
 
@@ -123,6 +127,16 @@ static void find_trend(struct session *session)
 
 /* ---- transfer: a new wine is the mean of those most like it ---- */
 
+/* From likeness to a share of the mean. */
+static void weigh_sources(struct scored *sources, size_t count, double power)
+{
+    double sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += pow((double)sources[i].score, power);
+    for (size_t i = 0; i < count; i++)
+        sources[i].score = (float)(pow((double)sources[i].score, power) / sum);
+}
+
 struct search {
     struct session *session;
     const bool *known;
@@ -139,6 +153,8 @@ static void find_sources_of(void *ctx, size_t first, size_t end, int thread)
         if (!search->known[i])
             session->source_counts[i] = content_nearest(session->content, space, (uint32_t)i,
                 search->known, session->sources + i * transfer, transfer);
+        weigh_sources(session->sources + i * transfer, session->source_counts[i],
+            session->options->transfer_power);
     }
     content_workspace_free(space);
 }
@@ -163,9 +179,10 @@ static void transfer_columns(
         for (size_t row = 0; sources && row < row_count; row++) {
             float sum = 0;
             for (size_t i = 0; i < sources; i++)
-                sum += rows[row * length + session->sources[wine * transfer + i].wine];
+                sum += session->sources[wine * transfer + i].score *
+                       rows[row * length + session->sources[wine * transfer + i].wine];
             if (row != wine)
-                rows[row * length + wine] = sum / (float)sources;
+                rows[row * length + wine] = sum;
         }
     }
 }
@@ -179,8 +196,9 @@ static void transfer_rows(const struct session *session, float *vectors, size_t 
         for (size_t k = 0; sources && k < dims; k++) {
             float sum = 0;
             for (size_t i = 0; i < sources; i++)
-                sum += vectors[session->sources[wine * transfer + i].wine * dims + k];
-            vectors[wine * dims + k] = sum / (float)sources;
+                sum += session->sources[wine * transfer + i].score *
+                       vectors[session->sources[wine * transfer + i].wine * dims + k];
+            vectors[wine * dims + k] = sum;
         }
     }
 }
@@ -194,12 +212,15 @@ static void take_wines(
     trained->fresh = numeric_new(session->wines, sizeof(*trained->fresh));
     trained->boost = numeric_new(session->wines, sizeof(*trained->boost));
     trained->popularity = numeric_new(session->wines, sizeof(*trained->popularity));
+    trained->common = numeric_new(session->wines, sizeof(*trained->common));
     for (size_t place = 0; place < session->wines; place++) {
         uint32_t wine = session->order[place];
         text_index_add(trained->ids, ids[wine]);
         trained->fresh[place] = session->counts[wine] < session->options->new_events;
         trained->boost[place] = session->boost[wine];
         trained->popularity[place] = session->popularity[wine];
+        trained->common[place] =
+            (float)log2((double)session->counts[wine] + session->options->common_floor);
     }
 }
 
@@ -344,7 +365,9 @@ static struct trained_blend blend_of(
         .floor = (float)options->floor,
         .shift = (float)options->shift,
         .profile_half_life = (float)options->profile_half_life,
-        .fold_power = (float)options->fold_power};
+        .fold_power = (float)options->fold_power,
+        .common = (float)options->common,
+        .common_events = (float)options->common_events};
 }
 
 int train(struct trained **out, const char *const *ids, const struct events *events,

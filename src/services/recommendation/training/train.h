@@ -29,9 +29,13 @@ struct training_options {
      * ones with a half-life, g: recent / all over all wines. */
     double trend, trend_half_life_days, trend_smoothing;
     double popular_half_life_days;
+    /* Shoppers who know many wines are past what everybody knows: score = score * (events of the
+     * wine + common_floor) ^ (-common log2(events of the shopper / common_events)). */
+    double common, common_events, common_floor;
     size_t new_events;           /* a wine with fewer is new, and is told so */
     const atomic_bool *given_up; /* may be NULL; once true, the training ends as soon as it can */
-    size_t transfer;             /* a wine without any is the mean of so many wines most like it */
+    size_t transfer;       /* a wine without any is the mean of so many wines most like it, ... */
+    double transfer_power; /* ... weighted by their likeness to this power */
 };
 
 /* The values found on X-Wines' validation period. */

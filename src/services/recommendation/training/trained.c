@@ -25,6 +25,7 @@ void trained_release(struct trained *trained)
     free(trained->fresh);
     free(trained->boost);
     free(trained->popularity);
+    free(trained->common);
     free(trained->linear.weights);
     free(trained->linear.columns);
     free(trained->filter.weights);
@@ -236,6 +237,12 @@ static float boosted(const struct trained *trained, float mean, uint32_t wine)
     return (trained->blend.floor + fmaxf(0, mean + trained->blend.shift)) * trained->boost[wine];
 }
 
+/* The power of a wine's events that a shopper with so many is served with. */
+static float common_power(const struct trained *trained, size_t count)
+{
+    return -trained->blend.common * log2f((float)count / trained->blend.common_events);
+}
+
 static void score_all(const struct trained *trained, const struct preference *preferences,
     size_t count, float *scores)
 {
@@ -250,8 +257,9 @@ static void score_all(const struct trained *trained, const struct preference *pr
             (int)dims, vector, 1, 0, values, 1);
         add_standardised(scores, values, wines, blend->factors);
     }
+    float power = common_power(trained, count);
     for (uint32_t i = 0; i < wines; i++)
-        scores[i] = boosted(trained, scores[i], i);
+        scores[i] = boosted(trained, scores[i], i) * exp2f(power * trained->common[i]);
     free(values);
 }
 
@@ -271,7 +279,8 @@ static size_t admitted(
 struct rough {
     float vector[ALS_MAX_DIMS];
     int8_t codes[ALS_MAX_DIMS];
-    float scale, shift; /* from a product to a weighted standardised score */
+    float scale, shift; /* from a product to a standardised score */
+    float power;        /* common_power() */
 };
 
 static int32_t dot_codes(const int8_t *a, const int8_t *b, size_t count)
@@ -305,7 +314,8 @@ static float exact_score(const struct trained *trained, const struct rough *roug
 {
     size_t dims = (size_t)trained->als.dims;
     float product = dot(trained->factors + (size_t)wine * dims, rough->vector, dims);
-    return boosted(trained, rough->scale * (product - rough->shift), wine);
+    return boosted(trained, rough->scale * (product - rough->shift), wine) *
+           exp2f(rough->power * trained->common[wine]);
 }
 
 static size_t rank_rough(const struct trained *trained, const struct preference *preferences,
@@ -315,6 +325,7 @@ static size_t rank_rough(const struct trained *trained, const struct preference 
     struct rough rough = {0};
     fold_in(trained, preferences, count, rough.vector);
     float unit = rough_prepare(trained, &rough);
+    rough.power = common_power(trained, count);
     for (uint32_t i = 0; i < wines; i++) {
         if (admits && !admits(ctx, i))
             continue;

@@ -89,6 +89,7 @@ void trained_write(const struct trained *trained, struct buffer *out)
     append_array(out, trained->fresh, wines);
     append_array(out, trained->boost, wines * sizeof(float));
     append_array(out, trained->popularity, wines * sizeof(float));
+    append_array(out, trained->common, wines * sizeof(float));
     append_array(out, trained->factors, wines * (size_t)trained->als.dims * sizeof(float));
     append_matrix(out, &trained->linear, wines);
     append_matrix(out, &trained->filter, wines);
@@ -168,8 +169,10 @@ static bool read_arrays(
     trained->fresh = take_array(reading, wines, 1);
     trained->boost = take_array(reading, wines, sizeof(float));
     trained->popularity = take_array(reading, wines, sizeof(float));
+    trained->common = take_array(reading, wines, sizeof(float));
     trained->factors = take_array(reading, wines * dims, sizeof(float));
-    return trained->fresh && trained->boost && trained->popularity && trained->factors &&
+    return trained->fresh && trained->boost && trained->popularity && trained->common &&
+           trained->factors && are_finite(trained->common, wines) &&
            are_finite(trained->boost, wines) && are_finite(trained->popularity, wines) &&
            are_finite(trained->factors, wines * dims) &&
            read_matrix(&trained->linear, header->linear_row, wines, reading) &&
@@ -184,8 +187,9 @@ static bool is_sound(const struct on_disk *header)
            header->dims <= ALS_MAX_DIMS && header->linear_row <= header->wines &&
            header->filter_row <= header->wines && blend->profile_half_life > 0 &&
            isfinite(blend->linear) && isfinite(blend->filter) && isfinite(blend->factors) &&
-           isfinite(blend->floor) && isfinite(blend->shift) && isfinite(blend->fold_power) &&
-           header->alpha0 >= 0 && header->lambda > 0 && isfinite(header->nu);
+           isfinite(blend->floor) && isfinite(blend->shift) && isfinite(blend->common) &&
+           blend->common_events > 0 && isfinite(blend->fold_power) && header->alpha0 >= 0 &&
+           header->lambda > 0 && isfinite(header->nu);
 }
 
 static void take_header(struct trained *trained, const struct on_disk *header)

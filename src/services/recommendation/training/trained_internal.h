@@ -16,6 +16,7 @@ struct trained_blend {
     float linear, filter, factors; /* shares of the mean of standardised scores */
     float floor, shift;            /* score = (floor + max(0, mean + shift)) * boost */
     float profile_half_life;       /* in events of the shopper */
+    float common, common_events;   /* train.h */
     float fold_power; /* a preference's confidence in the fold-in is its weight to this power */
 };
 
@@ -37,6 +38,7 @@ struct trained {
     uint8_t *fresh; /* wines */
     float *boost;   /* by the trend: 1 is neutral */
     float *popularity;
+    float *common; /* log2 of the wine's events and a floor */
     struct trained_matrix linear, filter;
     float *factors; /* wines x dims */
 
