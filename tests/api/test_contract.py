@@ -164,22 +164,34 @@ def stream_order(world):
     return answer
 
 
-def use_model(world):
-    """No model is trained in a new shop."""
-    return assert_problem(world.call("adminUseModel", version="1"), 404, "not_found") and None
+def train_model(world):
+    answer = world.call("adminTrainModel")
+    eventually(lambda: not world.call("adminListModels").json()["training"])
+    return answer
+
+
+def versions(world):
+    """Of two models, trained if need be from a look at a wine."""
+    look = {"events": [{"type": "activity.viewed", "wine_id": world.wine}]}
+    assert world.call("postEvents", body=look).status_code == 202
+
+    def trained():
+        found = world.call("adminListModels").json()["items"]
+        return found if len(found) >= 2 else train_model(world) and None
+
+    return [one["version"] for one in eventually(trained)[:2]]
 
 
 def start_experiment(world):
-    refused = world.call("adminStartExperiment", body=EXPERIMENT)
-    return assert_problem(refused, 422, "invalid_field", field="version_a") and None
-
-
-def get_experiment(world):
-    return assert_problem(world.call("adminGetExperiment", id=NO_SUCH), 404, "not_found") and None
+    newer, older = versions(world)
+    return world.call("adminStartExperiment", body={**EXPERIMENT, "version_a": older, "version_b": newer})
 
 
 def stop_experiment(world):
-    return assert_problem(world.call("adminStopExperiment", id=NO_SUCH), 404, "not_found") and None
+    for one in world.call("adminListExperiments").json()["items"]:
+        answer = world.call("adminStopExperiment", id=one["id"])
+        assert world.call("adminGetExperiment", id=one["id"]).json()["result"]["decided"] == 0
+    return answer
 
 
 SUCCESSES = {
@@ -245,10 +257,12 @@ SUCCESSES = {
     "adminListDeadLetters": lambda w: w.call("adminListDeadLetters", name="mail"),
     "adminRedriveQueue": lambda w: w.call("adminRedriveQueue", name="mail", body={}),
     "adminListModels": lambda w: w.call("adminListModels"),
-    "adminUseModel": use_model,
+    "adminTrainModel": train_model,
+    "adminUseModel": lambda w: w.call("adminUseModel", version=str(versions(w)[0]), body={}),
     "adminListExperiments": lambda w: w.call("adminListExperiments"),
     "adminStartExperiment": start_experiment,
-    "adminGetExperiment": get_experiment,
+    "adminGetExperiment": lambda w: w.call(
+        "adminGetExperiment", id=w.call("adminListExperiments").json()["items"][0]["id"]),
     "adminStopExperiment": stop_experiment,
     "adminListStreamDeadLetters": lambda w: w.call("adminListStreamDeadLetters"),
     "adminDashboard": lambda w: w.order() and w.call("adminDashboard", query={"days": 7}),
@@ -313,6 +327,7 @@ BODIES = {
     "adminSetOrderStatus": {"status": "shipped", "version": 1},
     "adminRefundOrder": {"version": 1},
     "adminRedriveQueue": {},
+    "adminTrainModel": {},
     "adminUseModel": {},
     "adminStartExperiment": EXPERIMENT,
     "adminStopExperiment": {},

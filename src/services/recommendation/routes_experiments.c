@@ -179,7 +179,7 @@ static void stop_experiment(struct worker_task *task)
 void route_stop_experiment(void *service, struct exchange *exchange)
 {
     struct flow *flow = flow_new(service, exchange);
-    if (flow)
+    if (flow && service_takes_nothing(exchange))
         begin(flow, stop_experiment);
 }
 

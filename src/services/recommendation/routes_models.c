@@ -46,6 +46,8 @@ static void reply_models(struct wish *wish, int status)
     struct buffer body = BUFFER_INIT;
     struct models_version *list =
         arena_new_array(wish->exchange->arena, MAX_LISTED, struct models_version);
+    struct error failed;
+    bool training = service_training(wish->service, &failed);
     size_t count = models_list(wish->service->models, list, MAX_LISTED);
     buffer_append_text(&body, "{\"items\":[");
     for (size_t i = 0; i < count; i++) {
@@ -53,7 +55,9 @@ static void reply_models(struct wish *wish, int status)
             buffer_append_char(&body, ',');
         append_model(&body, &list[i]);
     }
-    buffer_append_text(&body, "]}");
+    buffer_printf(&body, "],\"training\":%s,\"error\":", training ? "true" : "false");
+    buffer_append_json(&body, failed.code ? failed.message : NULL);
+    buffer_append_char(&body, '}');
     http_reply_json(wish->exchange, status, &body);
 }
 
@@ -65,6 +69,18 @@ static void list_models(struct worker_task *task)
         http_fail(wish->exchange, &error);
     else
         reply_models(wish, 200);
+}
+
+static void train_model(struct worker_task *task)
+{
+    struct wish *wish = (struct wish *)task;
+    struct error error = {0};
+    if (models_load(wish->service->models, &error) < 0) {
+        http_fail(wish->exchange, &error);
+        return;
+    }
+    service_train(wish->service);
+    reply_models(wish, 202);
 }
 
 static void use_model(struct worker_task *task)
@@ -98,10 +114,16 @@ void route_list_models(void *service, struct exchange *exchange)
         begin(service, exchange, 0, list_models);
 }
 
+void route_train_model(void *service, struct exchange *exchange)
+{
+    if (service_admits_office(exchange) && service_takes_nothing(exchange))
+        begin(service, exchange, 0, train_model);
+}
+
 void route_use_model(void *service, struct exchange *exchange)
 {
     int64_t version = 0;
-    if (!service_admits_office(exchange))
+    if (!service_admits_office(exchange) || !service_takes_nothing(exchange))
         return;
     if (text_to_int(exchange->request.params[0], 0, INT64_MAX, &version) < 0)
         http_problem(exchange, 404, "not_found", NULL, "there is no such version");

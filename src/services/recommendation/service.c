@@ -18,6 +18,7 @@ static const struct route routes[] = {
     {HTTP_POST, "/api/v1/events", route_events},
     {HTTP_GET, "/api/v1/admin/analytics/dashboard", route_dashboard},
     {HTTP_GET, "/api/v1/admin/recommendations/models", route_list_models},
+    {HTTP_POST, "/api/v1/admin/recommendations/models", route_train_model},
     {HTTP_POST, "/api/v1/admin/recommendations/models/{version}/use", route_use_model},
     {HTTP_GET, "/api/v1/admin/recommendations/experiments", route_list_experiments},
     {HTTP_POST, "/api/v1/admin/recommendations/experiments", route_start_experiment},
@@ -79,6 +80,7 @@ int recommendation_service_new(struct recommendation_service **out,
     service->recall = recall_new(service->model, options->warehouse);
     service->shipping = shipping_new(options->order);
     service->worker = worker_new("models", MAX_TASKS_WAITING);
+    service->trainer = worker_new("trainer", /* max_waiting= */ 1);
     service->router = router_new(routes, service);
     pthread_mutex_init(&service->lock, NULL);
     pthread_condattr_t attributes;
@@ -120,6 +122,8 @@ void recommendation_service_stop(struct recommendation_service *service)
     pthread_cond_broadcast(&service->wake);
     pthread_mutex_unlock(&service->lock);
     pthread_join(service->thread, NULL);
+    worker_free(service->trainer); /* a training asks the product service, which stops next */
+    service->trainer = NULL;
     service->started = false;
 }
 
@@ -129,6 +133,7 @@ void recommendation_service_free(struct recommendation_service *service)
         return;
     recall_free(service->recall);
     shipping_free(service->shipping);
+    worker_free(service->trainer);
     worker_free(service->worker);
     trainer_free(service->trainer);
     models_free(service->models);
@@ -206,4 +211,10 @@ bool service_experiment(struct recommendation_service *service, struct experimen
     if (!armed)
         *copy->id = '\0';
     return armed;
+}
+
+bool service_takes_nothing(struct exchange *exchange)
+{
+    CLEANUP_JSON json_t *body = NULL;
+    return exchange->request.body_length == 0 || http_json_body(exchange, &body) == 0;
 }

@@ -144,11 +144,9 @@ function ModelsPart({ models, running, onChange }: { models: Models; running: Ex
     <section class="card panel" aria-labelledby="models-head">
       <div class="spread">
         <h2 id="models-head">{o.recommend.models}</h2>
-        {training !== undefined && (
-          <Button kind="main" busy={training} onClick={train}>
-            {training ? o.recommend.training : o.recommend.train}
-          </Button>
-        )}
+        <Button kind="main" busy={training} onClick={train}>
+          {training ? o.recommend.training : o.recommend.train}
+        </Button>
       </div>
       {error && (
         <div class="note note-bad" role="alert">

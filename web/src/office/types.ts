@@ -158,9 +158,9 @@ export interface Model {
 
 export interface Models {
   items: Model[];
-  training?: boolean;
+  training: boolean;
   /** Why the last training failed. */
-  error?: string | null;
+  error: string | null;
 }
 
 export type ArmName = "a" | "b";
