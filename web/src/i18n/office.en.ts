@@ -219,7 +219,7 @@ export const office = {
     popular: (value: string) => `popular ${value}`,
     unmeasured: "too few events to measure",
     measureText:
-      "Measured on each shopper's last event, held out: the share found among 20 recommendations (recall), and how near the top (NDCG), beside a list of what is popular.",
+      "Measured on the newest tenth of what happened, held out: the share of it found among 20 recommendations (recall), and how near the top (NDCG), beside a list of what is popular.",
     experiment: "Experiment",
     experimentText:
       "Lists are made of both models' by turns. Whose wines are clicked more wins the session: a shopper's day.",
