@@ -2,9 +2,9 @@
  * Events a second from the stream into warehouse and model, of the kinds that a checkout makes (a
  * cart's change, an order of two lines, its confirmation and payment, the stock's change), and the
  * CPU time each takes, all threads together. The warehouse is a file in a new directory under the
- * one given (the current one otherwise).
+ * one given (the current one otherwise), or the empty database of a server.
  *
- *   bench_consumer [DIRECTORY [ORDERS]]
+ *   bench_consumer [DIRECTORY [ORDERS [postgres://...]]]
  */
 #include "arena.h"
 #include "blob.h"
@@ -143,7 +143,9 @@ int main(int argc, char **argv)
     struct blob *blob = blob_memory_new();
     struct recommendation_service *service = NULL;
     struct stream_consumer *consumer = NULL;
-    if (warehouse_sqlite_open(&warehouse, path, &error) < 0 ||
+    int opened = argc > 3 ? warehouse_postgres_open(&warehouse, argv[3], &error)
+                          : warehouse_sqlite_open(&warehouse, path, &error);
+    if (opened < 0 ||
         recommendation_service_new(&service,
             &(struct recommendation_options){.stream = stream,
                 .warehouse = warehouse,

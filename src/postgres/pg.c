@@ -173,7 +173,11 @@ static int start_connection(struct pg *pg, struct error *error)
             "the database keeps texts as %.40s: make one with ENCODING 'UTF8'", encoding);
     char sql[64];
     snprintf(sql, sizeof(sql), "SET statement_timeout TO %d", pg->statement_ms);
-    return pg_script(pg, sql, error);
+    rc = pg_script(pg, sql, error);
+    /* A plan made when a table was empty would be kept as it grows. Redshift does not know it. */
+    if (rc == 0 && pg_script(pg, "SET plan_cache_mode TO force_custom_plan", NULL) < 0)
+        rc = pg->broken ? away(pg, error) : 0;
+    return rc;
 }
 
 static void ignore_notice(void *ctx, const PGresult *result)

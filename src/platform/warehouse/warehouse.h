@@ -315,7 +315,7 @@ static inline void warehouse_load(struct warehouse *warehouse, const struct ware
 
 /* Loads ratings from elsewhere, all or nothing: a row replaces what was imported before of the same
  * shopper and wine (never what was rated in the shop), the last of several in `rows` counts. `rows`
- * live until `done` is called, as above. Some 10,000 rows a call are quickest. */
+ * live until `done` is called, as above. The more rows a call, the quicker: 100,000, say. */
 static inline void warehouse_import(struct warehouse *warehouse,
     const struct warehouse_rating_row *rows, size_t count, warehouse_done_fn *done, void *ctx)
 {

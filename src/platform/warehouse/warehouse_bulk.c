@@ -75,13 +75,19 @@ static char *make_text(const struct bulk *bulk, int width)
     return buffer_take(&text);
 }
 
+/* What a SELECT a row costs a planner grows faster than their number. */
+#define WIDEST_CHANGE 32
+
 /* The width for `rows` rows: an insert's is never too large, others repeat their last row. */
 static int choose(const struct bulk *bulk, const int *widths, size_t rows)
 {
-    int i = 0;
+    int first = 0;
+    while (bulk->kind == BULK_CHANGE && widths[first] > WIDEST_CHANGE)
+        first++;
+    int i = first;
     while (widths[i] > 1 && (size_t)widths[i] > rows)
         i++;
-    if (bulk->kind != BULK_INSERT && i && (size_t)widths[i] < rows)
+    if (bulk->kind != BULK_INSERT && i > first && (size_t)widths[i] < rows)
         i--;
     return i;
 }

@@ -163,6 +163,7 @@ static void start_write(struct warehouse *base, struct write write)
     *kept = write;
     kept->job.run = write_run;
     kept->job.done = write_done;
+    kept->job.large = write.rows != NULL;
     kept->warehouse = (struct warehouse_sql *)base;
     kept->warehouse->driver->ops->write(kept->warehouse->driver, &kept->job);
 }

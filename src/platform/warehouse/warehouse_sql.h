@@ -126,6 +126,7 @@ struct sql_driver;
 struct sql_job {
     int (*run)(struct sql *sql, struct sql_job *job);
     void (*done)(struct sql_job *job);
+    bool large; /* touches rows all over the tables: memory for it is well spent */
     int rc;
     struct error error;
     struct sql_job *next; /* the driver's */

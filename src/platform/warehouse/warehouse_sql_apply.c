@@ -1,14 +1,11 @@
-/* Jobs of the loader: a batch, an import, a lease. Each is one transaction. */
+/* A batch, from its checks to its last row: one transaction. */
 #include "arena.h"
 #include "buffer.h"
 #include "text_index.h"
 #include "warehouse_sql_loader.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define IMPORT_ROWS 8192
 
 /* ---- what every job begins and ends with ---- */
 
@@ -122,7 +119,7 @@ static int run_changes(
     return bulk_run(&all->bulk, sql, error);
 }
 
-static int flush(struct loader *loader, struct sql *sql, struct error *error)
+int loader_flush(struct loader *loader, struct sql *sql, struct error *error)
 {
     int rc = 0;
     for (int i = 0; rc == 0 && i < INSERTED; i++)
@@ -166,7 +163,7 @@ static int apply_facts(struct loader *loader, struct sql *sql, const struct ware
         if (end > i)
             rc = loader_stage(loader, sql, &facts[i], end - i, error);
         if (rc == 0)
-            rc = flush(loader, sql, error);
+            rc = loader_flush(loader, sql, error);
         if (rc == 0 && end < count)
             rc = forget(loader, sql, facts[end++].shopper, error);
         i = end;
@@ -280,161 +277,6 @@ int loader_apply(struct loader *loader, struct sql *sql, const struct warehouse_
     if (rc == 0)
         rc = apply_checkpoints(loader, sql, batch, error);
     if (rc == 0)
-        rc = flush(loader, sql, error);
+        rc = loader_flush(loader, sql, error);
     return rc < 0 ? rc : loader_end(loader, sql, error);
-}
-
-/* ---- imported ratings ---- */
-
-static int compare_ratings(const void *a, const void *b)
-{
-    const struct change *x = a, *y = b;
-    if (x->key != y->key)
-        return x->key < y->key ? -1 : 1;
-    return x->sequence < y->sequence ? -1 : x->sequence > y->sequence;
-}
-
-static void stage_rating(struct loader *loader, const struct warehouse_rating_row *rating)
-{
-    struct sql_value *row = bulk_add(&loader->inserts[INTO_STAGE_RATING]);
-    row[0] = SQL_INT(rating->at_ms);
-    row[1] = SQL_INT(warehouse_day(rating->at_ms));
-    row[2] =
-        SQL_INT(keys_of(&loader->wines, loader_cut(loader, rating->wine_id, WAREHOUSE_ID_MAX)));
-    row[3] =
-        SQL_INT(keys_of(&loader->shoppers, loader_cut(loader, rating->shopper, WAREHOUSE_ID_MAX)));
-    row[4] = SQL_NUMBER(rating->stars);
-    row[5] = SQL_INT(rating->vintage);
-}
-
-/* The last of several of the same shopper and wine. */
-static void stage_last(struct loader *loader, const struct warehouse_rating_row *rows, size_t count)
-{
-    struct bulk *stage = &loader->inserts[INTO_STAGE_RATING];
-    for (size_t i = 0; i < count; i++)
-        stage_rating(loader, &rows[i]);
-
-    struct change *order = calloc(count, sizeof(*order));
-    struct sql_value *kept = malloc(count * 6 * sizeof(*kept));
-    if (!order || !kept)
-        abort();
-    for (size_t i = 0; i < count; i++) {
-        const struct sql_value *row = &stage->values[i * 6];
-        order[i].key = row[3].integer << 32 | row[2].integer;
-        order[i].sequence = (int64_t)i;
-    }
-    qsort(order, count, sizeof(*order), compare_ratings);
-    size_t last = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (i + 1 == count || order[i].key != order[i + 1].key)
-            memcpy(&kept[last++ * 6], &stage->values[(size_t)order[i].sequence * 6],
-                6 * sizeof(*kept));
-    }
-    memcpy(stage->values, kept, last * 6 * sizeof(*kept));
-    stage->count = last;
-    free(order);
-    free(kept);
-}
-
-static int import_rows(struct loader *loader, struct sql *sql,
-    const struct warehouse_rating_row *rows, size_t count, struct error *error)
-{
-    keys_trim(&loader->wines);
-    keys_trim(&loader->shoppers);
-    for (size_t i = 0; i < count; i++) {
-        keys_want(&loader->wines, loader_cut(loader, rows[i].wine_id, WAREHOUSE_ID_MAX));
-        keys_want(&loader->shoppers, loader_cut(loader, rows[i].shopper, WAREHOUSE_ID_MAX));
-        days_want(&loader->days, warehouse_day(rows[i].at_ms));
-    }
-    int rc = loader_resolve(loader, sql, error);
-    if (rc < 0)
-        return rc;
-    stage_last(loader, rows, count);
-    rc = flush(loader, sql, error);
-    if (rc == 0)
-        rc = sql_run(sql, error,
-            "DELETE FROM fact_rating WHERE source = 'import'"
-            " AND shopper_key IN (SELECT shopper_key FROM stage_rating)"
-            " AND EXISTS (SELECT 1 FROM stage_rating s"
-            " WHERE s.shopper_key = fact_rating.shopper_key AND s.wine_key = fact_rating.wine_key)",
-            "");
-    if (rc == 0)
-        rc = sql_run(sql, error,
-            "INSERT INTO fact_rating(at_ms, day_key, wine_key, shopper_key, stars, source, vintage)"
-            " SELECT at_ms, day_key, wine_key, shopper_key, stars, 'import', vintage"
-            " FROM stage_rating",
-            "");
-    return rc < 0 ? rc : sql_run(sql, error, "DELETE FROM stage_rating", "");
-}
-
-int loader_import(struct loader *loader, struct sql *sql, const struct warehouse_rating_row *rows,
-    size_t count, struct error *error)
-{
-    int rc = loader_begin(loader, sql, error);
-    for (size_t i = 0; rc == 0 && i < count; i += IMPORT_ROWS)
-        rc = import_rows(
-            loader, sql, &rows[i], count - i < IMPORT_ROWS ? count - i : IMPORT_ROWS, error);
-    return rc < 0 ? rc : loader_end(loader, sql, error);
-}
-
-/* ---- leases ---- */
-
-/* Nobody holds what a loader that went away held. */
-static int expire(struct sql *sql, const struct warehouse_lease_query *query, struct error *error)
-{
-    int rc = sql_run(sql, error,
-        "DELETE FROM load_lease WHERE owner IN"
-        " (SELECT owner FROM load_owner WHERE until_ms <= $1)",
-        "i", query->now_ms);
-    if (rc == 0)
-        rc = sql_run(sql, error, "DELETE FROM load_owner WHERE until_ms <= $1", "i", query->now_ms);
-    if (rc == 0)
-        rc = sql_run(sql, error, "DELETE FROM load_owner WHERE owner = $1", "t", query->owner);
-    if (rc == 0 && query->release)
-        rc = sql_run(sql, error, "DELETE FROM load_lease WHERE owner = $1", "t", query->owner);
-    return rc;
-}
-
-static int read_leases(struct sql *sql, const struct warehouse_lease_query *query, bool *taken,
-    bool *held, struct error *error)
-{
-    int rc = sql_query(sql, error, "SELECT shard, owner FROM load_lease", "");
-    while (rc == 0 && (rc = sql_step(sql, error)) > 0) {
-        int64_t shard = sql_integer(sql, 0);
-        if (shard >= 0 && shard < WAREHOUSE_MAX_SHARDS) {
-            bool mine = strcmp(sql_text(sql, 1), query->owner) == 0;
-            held[shard] = mine;
-            taken[shard] = !mine;
-        }
-        rc = 0;
-    }
-    return rc;
-}
-
-int loader_lease(struct sql *sql, const struct warehouse_lease_query *query,
-    bool held[WAREHOUSE_MAX_SHARDS], struct error *error)
-{
-    bool taken[WAREHOUSE_MAX_SHARDS] = {false}, before[WAREHOUSE_MAX_SHARDS];
-    int64_t others = 0;
-    memset(held, 0, WAREHOUSE_MAX_SHARDS * sizeof(*held));
-    int rc = expire(sql, query, error);
-    if (rc < 0 || query->release)
-        return rc;
-    rc = sql_one(sql, error, &others, "SELECT COUNT(*) FROM load_owner", "");
-    if (rc > 0 && others >= WAREHOUSE_MAX_OWNERS)
-        return error_set(error, ERROR_UNAVAILABLE, NULL, NULL, "too many loaders at a time");
-    rc = sql_run(sql, error, "INSERT INTO load_owner(owner, until_ms) VALUES ($1, $2)", "ti",
-        query->owner, query->now_ms + query->lease_ms);
-    if (rc == 0)
-        rc = read_leases(sql, query, taken, held, error);
-    memcpy(before, held, sizeof(before));
-    warehouse_lease_share(query, (int)others + 1, taken, held);
-    for (int i = 0; rc == 0 && i < WAREHOUSE_MAX_SHARDS; i++) {
-        if (before[i] && !held[i])
-            rc = sql_run(sql, error, "DELETE FROM load_lease WHERE shard = $1", "i", (int64_t)i);
-        else if (held[i] && !before[i])
-            rc = sql_run(sql, error, "INSERT INTO load_lease(shard, owner) VALUES ($1, $2)", "it",
-                (int64_t)i, query->owner);
-    }
-    return rc;
 }

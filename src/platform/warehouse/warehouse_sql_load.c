@@ -22,7 +22,7 @@ static const struct bulk inserts[INSERTED] = {
     [INTO_CART] = BULK_INSERT_INTO(
         "fact_cart", "at_ms, day_key, wine_key, shopper_key, quantity, previous", 6),
     [INTO_RATING] = BULK_INSERT_INTO(
-        "fact_rating", "at_ms, day_key, wine_key, shopper_key, stars, source, vintage", 7),
+        "fact_rating", "at_ms, day_key, wine_key, shopper_key, stars, vintage, source", 7),
     [INTO_ORDER] = BULK_INSERT_INTO("fact_order",
         "order_id, at_ms, day_key, shopper_key, status, sequence, country, region, currency,"
         " subtotal, shipping, tax, total",
@@ -292,8 +292,8 @@ static void stage_rating(struct loader *loader, const struct warehouse_fact *fac
 {
     struct sql_value *row = add_fact(loader, INTO_RATING, fact);
     row[0] = SQL_NUMBER(fact->stars);
-    row[1] = SQL_TEXT("shop");
-    row[2] = SQL_INT(0);
+    row[1] = SQL_INT(0);
+    row[2] = SQL_TEXT("shop");
 }
 
 static void stage_lines(

@@ -69,6 +69,9 @@ void loader_clear(struct loader *loader);
 int loader_stage(struct loader *loader, struct sql *sql, const struct warehouse_fact *facts,
     size_t count, struct error *error);
 
+/* Writes the rows and changes that wait. */
+int loader_flush(struct loader *loader, struct sql *sql, struct error *error);
+
 /* What every job begins and ends with. */
 int loader_begin(struct loader *loader, struct sql *sql, struct error *error);
 int loader_end(struct loader *loader, struct sql *sql, struct error *error);

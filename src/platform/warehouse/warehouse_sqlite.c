@@ -97,6 +97,10 @@ static const char *const migrations[] = {first_schema, second_schema, NULL};
 /* A statement costs no round trip: rows one by one are as quick. */
 static const int widths[] = {1};
 
+/* Of the writer's pages, in KiB as SQLite counts them: always, and while there is much to do. */
+#define CACHE "-4096"
+#define LARGE_CACHE "-65536"
+
 struct connection {
     struct sql sql; /* first: the port's address is the engine's */
     struct sqlite_conn *conn;
@@ -182,7 +186,12 @@ static int write_run(struct sqlite_conn *conn, struct sqlite_job *job)
 {
     struct sql_job *inner = ((struct write *)job)->inner;
     struct connection connection = {.sql = {&ops, widths}, .conn = conn};
+    /* Pages that do not fit are written again and again. */
+    if (inner->large)
+        sqlite_exec(conn, NULL, "PRAGMA cache_size=" LARGE_CACHE, "");
     int rc = inner->run(&connection.sql, inner);
+    if (inner->large)
+        sqlite_exec(conn, NULL, "PRAGMA cache_size=" CACHE, "");
     if (rc < 0)
         job->error = inner->error;
     return rc;
