@@ -47,7 +47,8 @@ static void reply_models(struct wish *wish, int status)
     struct models_version *list =
         arena_new_array(wish->exchange->arena, MAX_LISTED, struct models_version);
     struct error failed;
-    bool training = service_training(wish->service, &failed);
+    bool training = trainer_busy(wish->service->trainer, &failed) ||
+                    atomic_load(&wish->service->training); /* or by a command */
     size_t count = models_list(wish->service->models, list, MAX_LISTED);
     buffer_append_text(&body, "{\"items\":[");
     for (size_t i = 0; i < count; i++) {
@@ -79,7 +80,7 @@ static void train_model(struct worker_task *task)
         http_fail(wish->exchange, &error);
         return;
     }
-    service_train(wish->service);
+    trainer_ask(wish->service->trainer);
     reply_models(wish, 202);
 }
 

@@ -80,7 +80,6 @@ int recommendation_service_new(struct recommendation_service **out,
     service->recall = recall_new(service->model, options->warehouse);
     service->shipping = shipping_new(options->order);
     service->worker = worker_new("models", MAX_TASKS_WAITING);
-    service->trainer = worker_new("trainer", /* max_waiting= */ 1);
     service->router = router_new(routes, service);
     pthread_mutex_init(&service->lock, NULL);
     pthread_condattr_t attributes;
@@ -122,8 +121,6 @@ void recommendation_service_stop(struct recommendation_service *service)
     pthread_cond_broadcast(&service->wake);
     pthread_mutex_unlock(&service->lock);
     pthread_join(service->thread, NULL);
-    worker_free(service->trainer); /* a training asks the product service, which stops next */
-    service->trainer = NULL;
     service->started = false;
 }
 
@@ -133,7 +130,6 @@ void recommendation_service_free(struct recommendation_service *service)
         return;
     recall_free(service->recall);
     shipping_free(service->shipping);
-    worker_free(service->trainer);
     worker_free(service->worker);
     trainer_free(service->trainer);
     models_free(service->models);

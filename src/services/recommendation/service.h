@@ -30,9 +30,7 @@ struct recommendation_service {
     struct trainer *trainer;
     struct recall *recall;
     struct shipping *shipping;
-    struct worker *worker;  /* for what waits for the blob store */
-    struct worker *trainer; /* until the service stops */
-    struct worker_task train_task;
+    struct worker *worker; /* for what waits for the blob store */
     atomic_bool ready;
     atomic_bool training, training_given_up; /* studio.h: one at a time */
     atomic_int_fast64_t taken;               /* events learnt from */
@@ -43,8 +41,6 @@ struct recommendation_service {
     char armed[ID_SIZE]; /* the experiment whose two models the model uses; or "" */
     int64_t taught[WAREHOUSE_MAX_SHARDS]; /* how far in each shard of the stream */
     bool changed, stopping;
-    bool train_asked;         /* and not yet done */
-    struct error train_error; /* of the last training that was asked for */
 
     pthread_t thread;
     bool started;
@@ -71,13 +67,6 @@ void route_dashboard(void *service, struct exchange *exchange);
 void route_letters(void *service, struct exchange *exchange);
 void route_told(void *service, struct exchange *exchange);
 void recommendation_route_ready(void *service, struct exchange *exchange);
-
-/* Asks for a training, unless one is asked for already. Any thread, never waits. */
-void service_train(struct recommendation_service *service);
-
-/* Whether one runs or is asked for, and why the last one that was asked for failed (no code: it did
- * not). */
-bool service_training(struct recommendation_service *service, struct error *last);
 
 void route_train_model(void *service, struct exchange *exchange);
 void route_list_models(void *service, struct exchange *exchange);

@@ -20,7 +20,8 @@ struct trainer {
 
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t wake;
-    bool asked, stopping;
+    bool asked, running, stopping;
+    struct error last_error; /* of the last training that was asked for */
 
     /* The thread's own. */
     int64_t last_attempt_ms; /* wall clock; 0: none yet */
@@ -93,8 +94,18 @@ static bool take_asked(struct trainer *trainer)
     pthread_mutex_lock(&trainer->lock);
     bool asked = trainer->asked;
     trainer->asked = false;
+    trainer->running = asked;
     pthread_mutex_unlock(&trainer->lock);
     return asked;
+}
+
+static void set_running(struct trainer *trainer, bool running, const struct error *failed)
+{
+    pthread_mutex_lock(&trainer->lock);
+    trainer->running = running;
+    if (failed)
+        trainer->last_error = *failed;
+    pthread_mutex_unlock(&trainer->lock);
 }
 
 static int64_t events_taken(struct trainer *trainer)
@@ -129,6 +140,7 @@ static void run(struct trainer *trainer, bool asked)
     struct error error = {0};
     trainer->last_attempt_ms = clock_now_ms();
     trainer->taken_then = events_taken(trainer);
+    set_running(trainer, true, NULL);
     int rc = studio_train(trainer->service,
         &(struct studio_training){
             .threads = trainer->options.threads, .least_events = asked ? 1 : TRAINER_LEAST_EVENTS},
@@ -139,6 +151,7 @@ static void run(struct trainer *trainer, bool asked)
         atomic_fetch_add_explicit(&trainer->failed, 1, memory_order_relaxed);
         log_write(LOG_WARN, COMPONENT, NULL, "no training: %s", error.message);
     }
+    set_running(trainer, false, !asked ? NULL : rc < 0 ? &error : &(struct error){0});
 }
 
 static void *train_loop(void *argument)
@@ -183,4 +196,13 @@ void trainer_ask(struct trainer *trainer)
     trainer->asked = true;
     pthread_cond_broadcast(&trainer->wake);
     pthread_mutex_unlock(&trainer->lock);
+}
+
+bool trainer_busy(struct trainer *trainer, struct error *failed)
+{
+    pthread_mutex_lock(&trainer->lock);
+    bool busy = trainer->asked || trainer->running;
+    *failed = trainer->last_error;
+    pthread_mutex_unlock(&trainer->lock);
+    return busy;
 }

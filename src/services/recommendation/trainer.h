@@ -35,4 +35,8 @@ void trainer_free(struct trainer *trainer); /* NULL is fine */
 /* Soon, whatever the schedule says; returns at once. */
 void trainer_ask(struct trainer *trainer);
 
+/* Whether it trains, or was asked to and has not begun; and why the last training that was asked
+ * for failed (no code: it did not). Any thread. */
+bool trainer_busy(struct trainer *trainer, struct error *failed);
+
 #endif
