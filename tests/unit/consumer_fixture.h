@@ -29,7 +29,8 @@ struct model {
     pthread_mutex_t lock;
     int64_t places[WAREHOUSE_MAX_SHARDS];
     int last[KEYS]; /* of put_numbered() */
-    char erased[ID_SIZE];
+    struct recent *recent;
+    char erased[ID_SIZE]; /* under the lock */
     struct router *router;
     struct upstream *upstream;
 };
@@ -57,7 +58,7 @@ struct consumer_fixture {
     char directory[64];
     struct timers *timers;
     struct stream *stream;
-    struct warehouse *warehouse;
+    struct warehouse *warehouse, *second; /* as another process has it; may be the same */
     struct queue *erasures;
     struct model model;
     struct product product;
@@ -69,7 +70,12 @@ struct consumer_fixture {
 
 int fixture_memory(void **state);
 int fixture_sqlite(void **state);
+int fixture_postgres(void **state); /* the stream in a file */
 int fixture_end(void **state);
+
+/* The server of the last; NULL: not started. Stops at the end of the program, or by this. */
+struct postgres_server *fixture_server(void);
+int fixture_server_end(void **state);
 
 struct stream_consumer_options fixture_options(struct consumer_fixture *f);
 struct stream_consumer *fixture_start(const struct stream_consumer_options *options);
@@ -98,6 +104,9 @@ struct stream_consumer_stats await(struct consumer_fixture *f, int64_t events);
 /* Waits until the numbered events are in the warehouse: each once, in the order of their key, and
  * taught so. */
 void await_numbered(struct consumer_fixture *f);
+
+/* Whether the model was told to forget that shopper last. */
+bool model_forgot(struct model *model, const char *shopper);
 
 /* The numbered events in the warehouse; fails if one is there twice. */
 int count_numbered(struct consumer_fixture *f);

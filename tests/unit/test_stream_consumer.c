@@ -195,9 +195,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SUITE(fixture_memory),
         SUITE(fixture_sqlite),
+        SUITE(fixture_postgres),
         cmocka_unit_test(the_window_forgets_the_oldest),
         cmocka_unit_test_setup_teardown(events_become_facts, fixture_memory, fixture_end),
     };
     sqlite_global_init();
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, fixture_server_end);
 }

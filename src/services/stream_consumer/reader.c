@@ -127,7 +127,7 @@ static void load_done(void *ctx, int rc, const struct error *error)
 {
     struct batch *batch = ctx;
     struct reader *reader = batch->reader;
-    if (rc < 0 && rc != ERROR_CONFLICT)
+    if (rc < 0 && rc != ERROR_CONFLICT && batch->pause_ms == FIRST_PAUSE_MS)
         log_write(LOG_WARN, COMPONENT, NULL, "cannot load the warehouse: %s", error->message);
     pthread_mutex_lock(&reader->lock);
     batch->rc = rc;

@@ -20,7 +20,8 @@ static int held_by(struct reader *reader)
 {
     int held = 0;
     pthread_mutex_lock(&reader->lock);
-    for (int i = 0; i < reader->group->shards; i++)
+    bool valid = clock_monotonic_ms() < reader->lease.valid_until_ms;
+    for (int i = 0; valid && i < reader->group->shards; i++)
         held += reader->lease.held[i];
     pthread_mutex_unlock(&reader->lock);
     return held;
