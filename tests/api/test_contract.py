@@ -16,7 +16,7 @@ import hypothesis.strategies as st
 import pytest
 
 from api_contract import BY_ID, OPERATIONS, deref, operations_at
-from support import CALIFORNIA, assert_problem, eventually
+from support import CALIFORNIA, Store, assert_problem, eventually
 
 NO_SUCH = "01J9ZQ4T8M3V5X7Y9A1B2C3D4E"
 EXPERIMENT = {"name": "One against another", "version_a": 1, "version_b": 2}
@@ -47,11 +47,18 @@ class World:
     """A store with somebody in each role; what operations need is made on demand."""
 
     def __init__(self, store):
-        self.store = store
+        self.store, self.other = store, None
         self.nobody, self.shopper, self.admin = store.client(), store.shopper(), store.admin()
         self.wine = store.wine_in_stock()["id"]
         currency = store.wines(limit=1)[0]["price"]["currency"]
         self.wine_body = {**WINE, "price": {"amount": 2450, "currency": currency}}
+
+    def elsewhere(self):
+        """Another store, for what would change every list of this one."""
+        if not self.other:
+            self.other = World(Store())
+            self.other.other = self.other
+        return self.other
 
     def who(self, operation):
         return {"admin": self.admin, "none": self.nobody}.get(operation.auth, self.shopper)
@@ -98,7 +105,10 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(store):
-    return World(store)
+    world = World(store)
+    yield world
+    if world.other:
+        world.other.store.remove()
 
 
 # ---------------------------------------------------------------- each succeeds
@@ -165,15 +175,16 @@ def stream_order(world):
 
 
 def train_model(world):
+    world = world.elsewhere()
     answer = world.call("adminTrainModel")
     eventually(lambda: not world.call("adminListModels").json()["training"])
     return answer
 
 
 def versions(world):
-    """Of two models, trained if need be from a look at a wine."""
+    """Of two models, trained if need be from a look at a wine; `world` is elsewhere."""
     look = {"events": [{"type": "activity.viewed", "wine_id": world.wine}]}
-    assert world.call("postEvents", body=look).status_code == 202
+    assert world.call("postEvents", client=world.shopper, body=look).status_code == 202
 
     def trained():
         found = world.call("adminListModels").json()["items"]
@@ -182,12 +193,24 @@ def versions(world):
     return [one["version"] for one in eventually(trained)[:2]]
 
 
+def use_model(world):
+    world = world.elsewhere()
+    return world.call("adminUseModel", version=str(versions(world)[0]), body={})
+
+
 def start_experiment(world):
+    world = world.elsewhere()
     newer, older = versions(world)
     return world.call("adminStartExperiment", body={**EXPERIMENT, "version_a": older, "version_b": newer})
 
 
+def get_experiment(world):
+    world = world.elsewhere()
+    return world.call("adminGetExperiment", id=world.call("adminListExperiments").json()["items"][0]["id"])
+
+
 def stop_experiment(world):
+    world = world.elsewhere()
     for one in world.call("adminListExperiments").json()["items"]:
         answer = world.call("adminStopExperiment", id=one["id"])
         assert world.call("adminGetExperiment", id=one["id"]).json()["result"]["decided"] == 0
@@ -258,11 +281,10 @@ SUCCESSES = {
     "adminRedriveQueue": lambda w: w.call("adminRedriveQueue", name="mail", body={}),
     "adminListModels": lambda w: w.call("adminListModels"),
     "adminTrainModel": train_model,
-    "adminUseModel": lambda w: w.call("adminUseModel", version=str(versions(w)[0]), body={}),
+    "adminUseModel": use_model,
     "adminListExperiments": lambda w: w.call("adminListExperiments"),
     "adminStartExperiment": start_experiment,
-    "adminGetExperiment": lambda w: w.call(
-        "adminGetExperiment", id=w.call("adminListExperiments").json()["items"][0]["id"]),
+    "adminGetExperiment": get_experiment,
     "adminStopExperiment": stop_experiment,
     "adminListStreamDeadLetters": lambda w: w.call("adminListStreamDeadLetters"),
     "adminDashboard": lambda w: w.order() and w.call("adminDashboard", query={"days": 7}),
