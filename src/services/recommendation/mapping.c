@@ -44,9 +44,15 @@ struct mapping *mapping_new(struct trained *trained, const struct snapshot *snap
         if (number != NO_WINE)
             mapping->from_trained[number] = (uint32_t)i;
     }
-    for (size_t i = snapshot->count; i-- > 0 && mapping->unknown_count < MAPPING_UNKNOWN;) {
-        if (mapping->to_trained[i] == NO_WINE && snapshot->wines[i].listed)
+    for (size_t i = snapshot->count; i-- > 0;) {
+        uint32_t number = mapping->to_trained[i];
+        if (!snapshot->wines[i].listed)
+            continue;
+        if (number == NO_WINE && mapping->unknown_count < MAPPING_UNKNOWN)
             stand_in(mapping, snapshot, (uint32_t)i);
+        if (number != NO_WINE && mapping->fresh_count < MAPPING_NEW &&
+            (snapshot->wines[i].fresh || trained_is_new(trained, number)))
+            mapping->fresh[mapping->fresh_count++] = number;
     }
     return mapping;
 }

@@ -12,8 +12,9 @@
 
 struct snapshot;
 
-#define MAPPING_NEAR 5      /* wines that stand for an unknown one */
-#define MAPPING_UNKNOWN 200 /* unknown wines that are stood for, the newest */
+#define MAPPING_NEAR 5     /* wines that stand for an unknown one */
+#define MAPPING_UNKNOWN 64 /* unknown wines that are stood for, the newest */
+#define MAPPING_NEW 256    /* known wines that are new, the newest */
 
 struct unknown_wine {
     uint32_t wine;               /* the catalogue's */
@@ -29,6 +30,8 @@ struct mapping {
     uint32_t *from_trained; /* by the model's number; or NO_WINE */
     struct unknown_wine unknown[MAPPING_UNKNOWN];
     size_t unknown_count;
+    uint32_t fresh[MAPPING_NEW]; /* the model's: new in the shop, or too little known of them */
+    size_t fresh_count;
 };
 
 /* For a snapshot whose wines, new wines and taste are made. */

@@ -119,8 +119,8 @@ struct model_answer {
 };
 
 /* Fills `picks` (room for `limit`): what fits the query, is in stock, not rated 2 or less, not in
- * the basket, one per group. The personal list also leaves out the last order and keeps the rules
- * of docs/recommendations.md on variety and places for new wines. */
+ * the basket, one per group. The personal list also leaves out what they rated or ordered, and
+ * keeps the rules of docs/recommendations.md on variety and places for new wines. */
 void model_recommend(struct model *model, const struct model_query *query, struct model_pick *picks,
     struct model_answer *answer);
 

@@ -17,19 +17,13 @@ struct sieve {
     const struct mapping *mapping;
     opinion_filter *filter;
     void *ctx;
-    const struct snapshot *new_of; /* lets new wines through alone; or NULL */
 };
 
 static bool passes(void *ctx, uint32_t number)
 {
     const struct sieve *sieve = ctx;
     uint32_t wine = sieve->mapping->from_trained[number];
-    if (wine == NO_WINE)
-        return false;
-    if (sieve->new_of && !sieve->new_of->wines[wine].fresh &&
-        !trained_is_new(sieve->mapping->trained, number))
-        return false;
-    return sieve->filter(sieve->ctx, wine);
+    return wine != NO_WINE && sieve->filter(sieve->ctx, wine);
 }
 
 static enum trained_act_kind kind_of(const struct profile_item *item)
@@ -190,17 +184,26 @@ static bool is_reason(const struct profile_item *item, uint32_t wine)
     return item && item->wine != wine && (item->stars == 0 || item->stars >= TRIED_STARS);
 }
 
+/* The wines a shopper knows speak through several matrices; where the one that can be asked for
+ * reasons is silent, those who like the same things are the reason. */
+static float says(const struct opinion *opinion, size_t i, uint32_t number, bool by_likeness)
+{
+    const struct preference *preference = &opinion->preferences[i];
+    const struct trained *trained = opinion->mapping->trained;
+    return by_likeness ? preference->weight * trained_likeness(trained, preference->wine, number)
+                       : trained_part(trained, preference, number);
+}
+
 static const struct profile_item *source_by_parts(
-    const struct opinion *opinion, uint32_t number, uint32_t wine)
+    const struct opinion *opinion, uint32_t number, uint32_t wine, bool by_likeness)
 {
     const struct profile_item *source = NULL;
     float most = 0;
     for (size_t i = 0; i < opinion->preference_count; i++) {
-        const struct preference *preference = &opinion->preferences[i];
-        float part = trained_part(opinion->mapping->trained, preference, number);
+        float part = says(opinion, i, number, by_likeness);
         if (part <= most)
             continue;
-        const struct profile_item *item = item_of_preference(opinion, preference);
+        const struct profile_item *item = item_of_preference(opinion, &opinion->preferences[i]);
         if (is_reason(item, wine)) {
             most = part;
             source = item;
@@ -218,90 +221,78 @@ const struct profile_item *opinion_source(const struct opinion *opinion, uint32_
         return is_reason(item, wine) ? item : NULL;
     }
     uint32_t number = number_of(opinion->mapping, wine);
-    return number == NO_WINE ? NULL : source_by_parts(opinion, number, wine);
+    if (number == NO_WINE)
+        return NULL;
+    const struct profile_item *source = source_by_parts(opinion, number, wine, false);
+    return source ? source : source_by_parts(opinion, number, wine, true);
 }
 
 /* ---- new wines ---- */
 
-struct nearby {
-    const struct mapping *mapping;
-    uint32_t *wines; /* sorted */
-    size_t count;
+/* Their scores together, since what a shopper is like is worked out once for all of them: first the
+ * known ones, then for each unknown one those that stand for it. */
+struct newcomers {
+    struct scored scores[MAPPING_NEW + MAPPING_UNKNOWN * MAPPING_NEAR];
+    size_t known, count;
+    const struct unknown_wine *unknown[MAPPING_UNKNOWN];
+    size_t unknown_count;
 };
 
-static int by_value(const void *a, const void *b)
+static void gather(
+    const struct mapping *mapping, opinion_filter *filter, void *ctx, struct newcomers *newcomers)
 {
-    const uint32_t *x = a, *y = b;
-    return *x < *y ? -1 : *x > *y;
-}
-
-static bool stands_for_some(void *ctx, uint32_t number)
-{
-    const struct nearby *nearby = ctx;
-    return bsearch(&number, nearby->wines, nearby->count, sizeof(number), by_value) != NULL;
-}
-
-static float mean_of(const struct unknown_wine *unknown, const struct scored *scores, size_t count)
-{
-    float sum = 0;
-    int found = 0;
-    for (size_t i = 0; i < unknown->count; i++) {
-        for (size_t j = 0; j < count; j++) {
-            if (scores[j].wine == unknown->near[i]) {
-                sum += scores[j].score;
-                found++;
-            }
-        }
+    for (size_t i = 0; i < mapping->fresh_count; i++) {
+        if (filter(ctx, mapping->from_trained[mapping->fresh[i]]))
+            newcomers->scores[newcomers->count++].wine = mapping->fresh[i];
     }
-    return found ? sum / (float)found : -1;
-}
-
-#define MAX_UNKNOWN 64 /* looked at for one answer */
-
-static size_t add_unknown(const struct opinion *opinion, opinion_filter *filter, void *ctx,
-    struct scored *list, size_t count)
-{
-    const struct mapping *mapping = opinion->mapping;
-    const struct unknown_wine *fit[MAX_UNKNOWN];
-    uint32_t near[MAX_UNKNOWN * MAPPING_NEAR];
-    struct scored scores[MAX_UNKNOWN * MAPPING_NEAR];
-    struct nearby nearby = {.mapping = mapping, .wines = near};
-    size_t fitting = 0;
-    for (size_t i = 0; i < mapping->unknown_count && fitting < MAX_UNKNOWN; i++) {
-        if (!filter(ctx, mapping->unknown[i].wine))
+    newcomers->known = newcomers->count;
+    for (size_t i = 0; i < mapping->unknown_count; i++) {
+        const struct unknown_wine *unknown = &mapping->unknown[i];
+        if (!filter(ctx, unknown->wine))
             continue;
-        fit[fitting++] = &mapping->unknown[i];
-        for (size_t j = 0; j < mapping->unknown[i].count; j++)
-            near[nearby.count++] = mapping->unknown[i].near[j];
+        newcomers->unknown[newcomers->unknown_count++] = unknown;
+        for (size_t j = 0; j < unknown->count; j++)
+            newcomers->scores[newcomers->count++].wine = unknown->near[j];
     }
-    if (!fitting)
-        return count;
-    qsort(near, nearby.count, sizeof(*near), by_value);
-    size_t scored = trained_rank(mapping->trained, opinion->preferences, opinion->preference_count,
-        stands_for_some, &nearby, scores, nearby.count);
-    for (size_t i = 0; i < fitting; i++)
-        list[count++] =
-            (struct scored){.wine = fit[i]->wine, .score = mean_of(fit[i], scores, scored)};
+}
+
+/* From the model's numbers and the stand-ins' scores to the catalogue's wines with one each. */
+static size_t settle(const struct mapping *mapping, struct newcomers *newcomers)
+{
+    struct scored *scores = newcomers->scores;
+    for (size_t i = 0; i < newcomers->known; i++)
+        scores[i].wine = mapping->from_trained[scores[i].wine];
+    size_t count = newcomers->known, next = newcomers->known;
+    for (size_t i = 0; i < newcomers->unknown_count; i++) {
+        const struct unknown_wine *unknown = newcomers->unknown[i];
+        float sum = 0;
+        for (size_t j = 0; j < unknown->count; j++)
+            sum += scores[next++].score;
+        scores[count++] =
+            (struct scored){.wine = unknown->wine, .score = sum / (float)unknown->count};
+    }
     return count;
 }
 
 size_t opinion_new(const struct opinion *opinion, opinion_filter *filter, void *ctx,
     struct scored best[OPINION_NEW])
 {
-    struct scored list[OPINION_NEW + MAX_UNKNOWN];
+    struct newcomers newcomers = {.count = 0};
     if (!opinion->mapping || !opinion->preference_count)
         return 0;
-    struct sieve sieve = {
-        .mapping = opinion->mapping, .filter = filter, .ctx = ctx, .new_of = opinion->snapshot};
-    size_t count = trained_rank(opinion->mapping->trained, opinion->preferences,
-        opinion->preference_count, passes, &sieve, list, OPINION_NEW);
-    for (size_t i = 0; i < count; i++)
-        list[i].wine = opinion->mapping->from_trained[list[i].wine];
-    count = add_unknown(opinion, filter, ctx, list, count);
-    count = scored_select(list, count, OPINION_NEW);
+    gather(opinion->mapping, filter, ctx, &newcomers);
+    if (newcomers.count == 0)
+        return 0;
+    trained_score(opinion->mapping->trained, opinion->preferences, opinion->preference_count,
+        newcomers.scores, newcomers.count);
+    size_t count = settle(opinion->mapping, &newcomers);
+    count = scored_select(newcomers.scores, count, OPINION_NEW);
+    /* Worth a place is what would be among the wines of the longest list. */
+    size_t last = opinion->ranked_count < MODEL_MAX_LIST ? opinion->ranked_count : MODEL_MAX_LIST;
+    float least = last ? opinion->ranked[last - 1].score : 0;
     size_t kept = 0;
-    while (kept < count && list[kept].score > 0) {
-        best[kept] = list[kept];
+    while (kept < count && newcomers.scores[kept].score >= least) {
+        best[kept] = newcomers.scores[kept];
         kept++;
     }
     return kept;

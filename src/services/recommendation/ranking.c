@@ -38,7 +38,7 @@ struct picking {
     const struct snapshot *snapshot;
     const struct profile *profile;
     const struct model_query *query;
-    struct guard disliked, taken_groups;
+    struct guard disliked, tried, taken_groups;
     uint32_t groups[PROFILE_CART + PROFILE_ORDER]; /* of the basket and the last order */
     size_t group_count;
     struct model_pick *picks;
@@ -75,6 +75,20 @@ static bool is_disliked(const struct picking *picking, uint32_t wine)
            holds(picking->profile->disliked, picking->profile->disliked_count, wine);
 }
 
+/* A list for the shopper is there to find something new: what they had before is in the one to buy
+ * again. */
+static bool is_tried(const struct picking *picking, uint32_t wine)
+{
+    if (picking->query->list != MODEL_PERSONAL || !guard_may_hold(&picking->tried, wine))
+        return false;
+    for (size_t i = 0; i < picking->profile->item_count; i++) {
+        const struct profile_item *item = &picking->profile->items[i];
+        if (item->wine == wine)
+            return item->stars > 0 || item->orders > 0;
+    }
+    return false;
+}
+
 static bool is_left_out(const struct picking *picking, uint32_t group)
 {
     return guard_may_hold(&picking->taken_groups, group) &&
@@ -95,7 +109,8 @@ static bool may_list(void *ctx, uint32_t wine)
     const struct snapshot_wine *described = &picking->snapshot->wines[wine];
     return described->listed && fits_query(picking->query, described) &&
            catalogue_available(&picking->model->catalogue, wine) > 0 &&
-           !is_disliked(picking, wine) && !is_left_out(picking, described->group);
+           !is_disliked(picking, wine) && !is_tried(picking, wine) &&
+           !is_left_out(picking, described->group);
 }
 
 static bool keeps_variety(const struct picking *picking, uint32_t wine)
@@ -452,6 +467,8 @@ static struct picking begin(struct model *model, const struct snapshot *snapshot
         .limit = query->limit < MODEL_MAX_LIST ? query->limit : MODEL_MAX_LIST};
     for (size_t i = 0; i < profile->disliked_count; i++)
         guard_add(&picking.disliked, profile->disliked[i]);
+    for (size_t i = 0; i < profile->item_count; i++)
+        guard_add(&picking.tried, profile->items[i].wine);
     leave_out(&picking, profile->cart, profile->cart_count);
     return picking;
 }

@@ -44,3 +44,22 @@ size_t scored_select(struct scored *list, size_t count, size_t max)
     qsort(list, kept, sizeof(*list), compare);
     return kept;
 }
+
+void scored_best_add(struct scored_best *best, uint32_t wine, float score)
+{
+    struct scored added = {.wine = wine, .score = score};
+    if (best->count == best->max) {
+        best->list[0] = added;
+        sift_down(best->list, best->count, 0);
+        return;
+    }
+    best->list[best->count++] = added;
+    for (size_t i = best->count == best->max ? best->count / 2 : 0; i-- > 0;)
+        sift_down(best->list, best->count, i);
+}
+
+size_t scored_best_sort(struct scored_best *best)
+{
+    qsort(best->list, best->count, sizeof(*best->list), compare);
+    return best->count;
+}

@@ -5,6 +5,7 @@
 #ifndef TRAINING_SCORED_H
 #define TRAINING_SCORED_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,5 +31,23 @@ struct feature {
 /* Keeps the best `max` of the list at its front, best first; returns how many. Equal scores go by
  * the number, so that results repeat. */
 size_t scored_select(struct scored *list, size_t count, size_t max);
+
+/* The same one by one, in the order of the numbers: the best `max` (above 0) offered so far. What
+ * is dear to find out about a wine need only be asked when it would be kept. */
+struct scored_best {
+    struct scored *list; /* the caller's, room for `max` */
+    size_t count, max;
+};
+
+static inline bool scored_best_wants(const struct scored_best *best, float score)
+{
+    return best->count < best->max || score > best->list[0].score;
+}
+
+/* Only what is wanted. */
+void scored_best_add(struct scored_best *best, uint32_t wine, float score);
+
+/* Best first; returns how many. */
+size_t scored_best_sort(struct scored_best *best);
 
 #endif

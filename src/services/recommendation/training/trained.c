@@ -263,15 +263,16 @@ static void score_all(const struct trained *trained, const struct preference *pr
     free(values);
 }
 
-static size_t admitted(
-    const float *scores, size_t wines, trained_filter *admits, void *ctx, struct scored *list)
+/* The filter is asked last, and only for what would be among the best: it may be dear. */
+static size_t best_of(const float *scores, size_t wines, trained_filter *admits, void *ctx,
+    struct scored *list, size_t max)
 {
-    size_t count = 0;
+    struct scored_best best = {.list = list, .max = max};
     for (uint32_t i = 0; i < wines; i++) {
-        if (!admits || admits(ctx, i))
-            list[count++] = (struct scored){.wine = i, .score = scores[i]};
+        if (scored_best_wants(&best, scores[i]) && (!admits || admits(ctx, i)))
+            scored_best_add(&best, i, scores[i]);
     }
-    return count;
+    return scored_best_sort(&best);
 }
 
 /* ---- the rough pass ---- */
@@ -319,49 +320,68 @@ static float exact_score(const struct trained *trained, const struct rough *roug
 }
 
 static size_t rank_rough(const struct trained *trained, const struct preference *preferences,
-    size_t count, trained_filter *admits, void *ctx, struct scored *list, size_t max)
+    size_t count, trained_filter *admits, void *ctx, struct scored *list, size_t few)
 {
-    size_t wines = trained->info.wines, dims = (size_t)trained->als.dims, kept = 0;
+    size_t wines = trained->info.wines, dims = (size_t)trained->als.dims;
+    struct scored_best best = {.list = list, .max = few};
     struct rough rough = {0};
     fold_in(trained, preferences, count, rough.vector);
     float unit = rough_prepare(trained, &rough);
     rough.power = common_power(trained, count);
     for (uint32_t i = 0; i < wines; i++) {
-        if (admits && !admits(ctx, i))
-            continue;
         float product = (float)dot_codes(rough.codes, trained->codes + (size_t)i * dims, dims) *
                         unit * trained->scales[i];
-        list[kept++] = (struct scored){
-            .wine = i, .score = boosted(trained, rough.scale * (product - rough.shift), i)};
+        float score = boosted(trained, rough.scale * (product - rough.shift), i);
+        if (scored_best_wants(&best, score) && (!admits || admits(ctx, i)))
+            scored_best_add(&best, i, score);
     }
-    size_t few = max * ROUGH_FACTOR > ROUGH_MIN ? max * ROUGH_FACTOR : ROUGH_MIN;
-    kept = scored_select(list, kept, few);
-    for (size_t i = 0; i < kept; i++)
+    for (size_t i = 0; i < best.count; i++)
         list[i].score = exact_score(trained, &rough, list[i].wine);
-    return kept;
+    return best.count;
 }
 
 size_t trained_rank(const struct trained *trained, const struct preference *preferences,
     size_t count, trained_filter *admits, void *ctx, struct scored *best, size_t max)
 {
     size_t wines = trained->info.wines, found;
-    struct scored *list = malloc((wines + 1) * sizeof(*list));
-    if (!list)
-        abort();
-    if (count == 0) {
-        found = admitted(trained->popularity, wines, admits, ctx, list);
-    } else if (trained->codes) {
-        found = rank_rough(trained, preferences, count, admits, ctx, list, max);
-    } else {
+    if (max == 0)
+        return 0;
+    if (count == 0)
+        return best_of(trained->popularity, wines, admits, ctx, best, max);
+    if (!trained->codes) {
         float *scores = numeric_new(wines, sizeof(*scores));
         score_all(trained, preferences, count, scores);
-        found = admitted(scores, wines, admits, ctx, list);
+        found = best_of(scores, wines, admits, ctx, best, max);
         free(scores);
+        return found;
     }
+    size_t few = max * ROUGH_FACTOR > ROUGH_MIN ? max * ROUGH_FACTOR : ROUGH_MIN;
+    struct scored *list = malloc(few * sizeof(*list));
+    if (!list)
+        abort();
+    found = rank_rough(trained, preferences, count, admits, ctx, list, few);
     found = scored_select(list, found, max);
     memcpy(best, list, found * sizeof(*best));
     free(list);
     return found;
+}
+
+void trained_score(const struct trained *trained, const struct preference *preferences,
+    size_t count, struct scored *list, size_t length)
+{
+    if (!trained->codes || count == 0) {
+        float *scores = numeric_new(trained->info.wines, sizeof(*scores));
+        score_all(trained, preferences, count, scores);
+        for (size_t i = 0; i < length; i++)
+            list[i].score = count ? scores[list[i].wine] : trained->popularity[list[i].wine];
+        free(scores);
+        return;
+    }
+    struct rough rough = {0};
+    fold_in(trained, preferences, count, rough.vector);
+    rough_prepare(trained, &rough);
+    for (size_t i = 0; i < length; i++)
+        list[i].score = exact_score(trained, &rough, list[i].wine);
 }
 
 /* ---- reasons and neighbours ---- */
@@ -379,8 +399,10 @@ static float weight_between(const struct trained_matrix *matrix, uint32_t from, 
     return 0;
 }
 
-static float likeness(const struct trained *trained, uint32_t a, uint32_t b)
+float trained_likeness(const struct trained *trained, uint32_t a, uint32_t b)
 {
+    if (a >= trained->info.wines || b >= trained->info.wines)
+        return 0;
     size_t dims = (size_t)trained->als.dims;
     const float *x = trained->factors + (size_t)a * dims, *y = trained->factors + (size_t)b * dims;
     float length = sqrtf(dot(x, x, dims) * dot(y, y, dims));
@@ -394,8 +416,9 @@ float trained_part(
         return 0;
     const struct trained_matrix *matrix =
         trained->filter.weights ? &trained->filter : &trained->linear;
-    return preference->weight * (matrix->weights ? weight_between(matrix, preference->wine, wine)
-                                                 : likeness(trained, preference->wine, wine));
+    return preference->weight * (matrix->weights
+                                        ? weight_between(matrix, preference->wine, wine)
+                                        : trained_likeness(trained, preference->wine, wine));
 }
 
 /* The linear model's weights favour what sells and the vectors' cosine does not: half of each, the
@@ -418,7 +441,7 @@ size_t trained_similar(
     for (uint32_t other = 0; other < wines; other++) {
         if (other == wine)
             continue;
-        float cosine = fmaxf(0, likeness(trained, wine, other));
+        float cosine = fmaxf(0, trained_likeness(trained, wine, other));
         float score = largest > 0 ? (cosine + fmaxf(0, values[other]) / largest) / 2 : cosine;
         found[count++] = (struct scored){.wine = other, .score = score};
     }

@@ -96,9 +96,16 @@ typedef bool trained_filter(void *ctx, uint32_t wine);
 size_t trained_rank(const struct trained *trained, const struct preference *preferences,
     size_t count, trained_filter *admits, void *ctx, struct scored *best, size_t max);
 
+/* The scores that trained_rank gives, for these wines alone: fills in `score`, keeps the order. */
+void trained_score(const struct trained *trained, const struct preference *preferences,
+    size_t count, struct scored *list, size_t length);
+
 /* What one preference alone says for the wine: the one that says most is the reason. */
 float trained_part(
     const struct trained *trained, const struct preference *preference, uint32_t wine);
+
+/* How alike the shoppers of two wines are, -1 to 1: the cosine of their vectors. */
+float trained_likeness(const struct trained *trained, uint32_t a, uint32_t b);
 
 /* The wines that go with the wine, nearest first; scores from 0 to 1, comparable between wines. */
 size_t trained_similar(
