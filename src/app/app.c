@@ -237,6 +237,8 @@ void app_close(struct app *app)
 {
     if (!app)
         return;
+    if (app->recommendation)
+        recommendation_service_give_up(app->recommendation); /* else a training is waited for */
     control_stop(app->control);
     if (app->order)
         order_service_stop(app->order);

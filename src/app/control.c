@@ -308,14 +308,15 @@ int control_call(const char *data_path, const char *command, const json_t *optio
     struct sockaddr_un address;
     int directory;
     if (make_address(data_path, &address, &directory) < 0)
-        return error_set(
-            error, ERROR_NOT_FOUND, NULL, "data", "there is no data directory %s", data_path);
+        return error_set(error, ERROR_NOT_FOUND, CONTROL_NO_STORE, "data",
+            "there is no data directory %s", data_path);
     int client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int rc = connect(client, (struct sockaddr *)&address, sizeof(address));
     close(directory);
     if (rc < 0) {
         close(client);
-        return error_set(error, ERROR_NOT_FOUND, NULL, NULL, "no store runs in %s", data_path);
+        return error_set(
+            error, ERROR_NOT_FOUND, CONTROL_NO_STORE, NULL, "no store runs in %s", data_path);
     }
     CLEANUP_JSON json_t *request = json_deep_copy(options);
     json_object_set_new(request, "command", json_string(command));

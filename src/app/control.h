@@ -28,8 +28,11 @@ int control_start(
 /* Takes no new commands and waits for those that run. */
 void control_stop(struct control *control);
 
-/* The client's side. ERROR_NOT_FOUND when no store runs there. `emit` gets every line but the last;
- * the last becomes `*result` or `error`. */
+/* The reason of an error that says that no store runs there; others are the command's. */
+#define CONTROL_NO_STORE "no_store"
+
+/* The client's side. ERROR_NOT_FOUND with that reason when no store runs there. `emit` gets every
+ * line but the last; the last becomes `*result` or `error`. */
 int control_call(const char *data_path, const char *command, const json_t *options, int fd,
     control_emit *emit, void *emit_ctx, json_t **result, struct error *error);
 

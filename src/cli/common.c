@@ -101,7 +101,7 @@ int cli_run(const struct config *config, const char *command, const json_t *opti
     struct error absent = {0};
     int rc = control_call(
         config_text(config, "data"), command, options, fd, emit, emit_ctx, result, &absent);
-    if (rc != ERROR_NOT_FOUND) {
+    if (rc != ERROR_NOT_FOUND || strcmp(absent.reason, CONTROL_NO_STORE) != 0) {
         *error = absent;
         return rc;
     }

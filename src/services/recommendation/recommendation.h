@@ -52,6 +52,9 @@ int recommendation_service_start(struct recommendation_service *service, struct 
 /* Whether the catalogue and the past are learnt. Any thread. */
 bool recommendation_service_ready(struct recommendation_service *service);
 
+/* Work that takes long (training, lists for a file) ends with an error as soon as it can. */
+void recommendation_service_give_up(struct recommendation_service *service);
+
 void recommendation_service_stop(struct recommendation_service *service);
 
 /* Once no request can arrive any more. NULL is fine. */

@@ -42,7 +42,7 @@ bool studio_is_busy(struct recommendation_service *service)
     return atomic_load(&service->training);
 }
 
-void studio_give_up(struct recommendation_service *service)
+void recommendation_service_give_up(struct recommendation_service *service)
 {
     atomic_store(&service->training_given_up, true);
 }
@@ -294,7 +294,8 @@ static int write_lists(struct listing *listing, struct lister *lister)
     char line[256];
     int64_t number = 0;
     CLEANUP_BUFFER struct buffer text = BUFFER_INIT;
-    while (fgets(line, sizeof(line), listing->shoppers)) {
+    while (!atomic_load(&listing->errand.service->training_given_up) &&
+           fgets(line, sizeof(line), listing->shoppers)) {
         size_t length = strcspn(line, "\r\n");
         number++;
         if ((!line[length] && !feof(listing->shoppers)) || length >= ID_SIZE ||

@@ -29,9 +29,6 @@ int studio_train(struct recommendation_service *service, const struct studio_tra
 /* Whether a training, listing or evaluation runs. */
 bool studio_is_busy(struct recommendation_service *service);
 
-/* The service is about to end: what runs is given up, and nothing begins any more. */
-void studio_give_up(struct recommendation_service *service);
-
 typedef void studio_line(void *ctx, const char *line);
 
 struct studio_lists {

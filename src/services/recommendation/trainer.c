@@ -185,7 +185,7 @@ void trainer_stop(struct trainer *trainer)
     trainer->stopping = true;
     pthread_cond_broadcast(&trainer->wake);
     pthread_mutex_unlock(&trainer->lock);
-    studio_give_up(trainer->service);
+    recommendation_service_give_up(trainer->service);
     pthread_join(trainer->thread, NULL);
     trainer->started = false;
 }

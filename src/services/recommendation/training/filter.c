@@ -47,11 +47,12 @@ static void degrees_release(struct degrees *degrees)
     free(degrees->by_wine);
 }
 
-/* The lower triangle of G by rows, its trace brought to the number of wines. */
+/* The lower triangle of G by rows, its trace brought to the number of wines that have events: those
+ * without any have no part in the mean eigenvalue. */
 static void add_events(const struct events *events, const double *weight, double *matrix)
 {
     size_t n = events->wines;
-    double trace = 0;
+    double trace = 0, rated = 0;
     for (size_t shopper = 0; shopper < events->shoppers; shopper++) {
         for (size_t i = events->first[shopper]; i < events->first[shopper + 1]; i++) {
             for (size_t j = events->first[shopper]; j <= i; j++) {
@@ -62,9 +63,11 @@ static void add_events(const struct events *events, const double *weight, double
             }
         }
     }
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         trace += matrix[i * n + i];
-    double scale = trace > 0 ? (double)n / trace : 0;
+        rated += matrix[i * n + i] > 0;
+    }
+    double scale = trace > 0 ? rated / trace : 0;
     for (size_t i = 0; i < n; i++) {
         for (size_t j = 0; j <= i; j++)
             matrix[i * n + j] *= scale;
