@@ -25,7 +25,7 @@
         "1", "fact_click", "''", "1", __VA_ARGS__) " UNION ALL " part("2", "fact_cart", "''",      \
         "f.quantity", __VA_ARGS__) " UNION ALL " part("3", "fact_order_line", "f.order_id",        \
         "f.quantity", __VA_ARGS__) " UNION ALL " part("4", "fact_rating", "''", "f.stars",         \
-        __VA_ARGS__) " ORDER BY 1, 5"
+        __VA_ARGS__) " ORDER BY 1, 5, 2, 3, 4, 6"
 
 /* $3: the shopper and the guests merged into it. */
 #define OF_SHOPPER                                                                                 \
