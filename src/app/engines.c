@@ -189,8 +189,13 @@ static int open_warehouse(struct opening *opening)
     if (text_equal(url, "sqlite:"))
         return warehouse_sqlite_open(warehouse, in_data(opening, "warehouse.db"), opening->error);
     if (text_starts_with(url, "postgres://") || text_starts_with(url, "postgresql://") ||
-        text_starts_with(url, "redshift://"))
-        return warehouse_postgres_open(warehouse, url, opening->error);
+        text_starts_with(url, "redshift://")) {
+        struct error cause = {0};
+        int rc = warehouse_postgres_open(warehouse, url, &cause);
+        return rc < 0 ? error_set(opening->error, (enum error_code)rc, NULL, "warehouse",
+                            "warehouse: %s", cause.message)
+                      : 0;
+    }
     if (!text_equal(url, "memory:"))
         return error_set(opening->error, ERROR_INVALID, NULL, "warehouse",
             "warehouse: there is no such engine; choose sqlite:, memory:, or"

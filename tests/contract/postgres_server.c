@@ -20,6 +20,7 @@ struct postgres_server {
     char directory[64];
     char programs[128]; /* where initdb and postgres are */
     pid_t pid;
+    bool still;
 };
 
 /* In the child: as nobody, in the server's directory, with what it says in a file there. */
@@ -147,6 +148,9 @@ void postgres_server_free(struct postgres_server *server)
 void postgres_server_freeze(struct postgres_server *server, bool still)
 {
     char path[64], children[4096] = "";
+    if (server->still == still)
+        return;
+    server->still = still;
     snprintf(path, sizeof(path), "/proc/%d/task/%d/children", server->pid, server->pid);
     FILE *file = fopen(path, "r");
     if (file) {
@@ -157,6 +161,14 @@ void postgres_server_freeze(struct postgres_server *server, bool still)
     kill(server->pid, still ? SIGSTOP : SIGCONT);
     for (char *at = children, *end; strtol(at, &end, 10) > 0; at = end)
         kill((pid_t)strtol(at, NULL, 10), still ? SIGSTOP : SIGCONT);
+}
+
+void postgres_server_mend(struct postgres_server *server)
+{
+    if (server->pid)
+        postgres_server_freeze(server, false);
+    else
+        postgres_server_again(server);
 }
 
 void postgres_server_schema(struct postgres_server *server, const char *name)

@@ -18,6 +18,9 @@ void postgres_server_free(struct postgres_server *server); /* NULL is fine */
 void postgres_server_stop(struct postgres_server *server); /* at once, as if killed */
 void postgres_server_again(struct postgres_server *server);
 
+/* Runs again, if it was stopped or held still. */
+void postgres_server_mend(struct postgres_server *server);
+
 /* Holds all its processes still, as on a machine that hangs. */
 void postgres_server_freeze(struct postgres_server *server, bool still);
 

