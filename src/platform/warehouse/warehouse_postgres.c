@@ -6,7 +6,6 @@
 #include "buffer.h"
 #include "pg.h"
 #include "text.h"
-#include "thread.h"
 #include "warehouse_sql.h"
 
 #include <inttypes.h>
@@ -346,7 +345,6 @@ static void *write_loop(void *argument)
 {
     struct driver *driver = argument;
     pthread_setname_np(pthread_self(), "warehouse");
-    thread_background();
     pthread_mutex_lock(&driver->lock);
     for (;;) {
         while (!driver->first && !driver->stopping)
@@ -498,6 +496,7 @@ int warehouse_postgres_open(struct warehouse **out, const char *url, struct erro
     buffer_append_text(&plain, redshift ? "postgresql://" : "");
     buffer_append_text(&plain, url + (redshift ? strlen(REDSHIFT) : 0));
     driver->base.ops = &driver_ops;
+    driver->base.remote = true;
     driver->url = buffer_take(&plain);
     driver->indexes = !redshift;
     driver->last = &driver->first;

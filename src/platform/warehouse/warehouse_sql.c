@@ -242,7 +242,9 @@ static void *ask_loop(void *argument)
 {
     struct warehouse_sql *warehouse = argument;
     pthread_setname_np(pthread_self(), "reports");
-    thread_background();
+    /* Each round trip of a background thread may wait long for a processor: seconds, in the sum. */
+    if (!warehouse->driver->remote)
+        thread_background();
     pthread_mutex_lock(&warehouse->lock);
     for (;;) {
         while (!warehouse->first && !warehouse->stopping)

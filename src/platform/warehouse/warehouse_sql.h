@@ -145,6 +145,7 @@ struct sql_driver_ops {
 
 struct sql_driver {
     const struct sql_driver_ops *ops;
+    bool remote;                 /* a server does the work: threads that ask it mostly wait */
     struct warehouse *warehouse; /* whose `connects` it counts; set by warehouse_sql_new */
 };
 
