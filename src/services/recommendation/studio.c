@@ -307,6 +307,9 @@ static int write_lists(struct listing *listing, struct lister *lister)
         if (length)
             write_list(listing, lister, line, &text);
     }
+    if (atomic_load(&listing->errand.service->training_given_up))
+        return error_set(
+            listing->errand.error, ERROR_UNAVAILABLE, NULL, NULL, "the store is being stopped");
     return 0;
 }
 
