@@ -1,4 +1,7 @@
-/** The office's figures, full of them: the overview with forecasts, the models, an experiment. Answers are made up here. */
+/**
+ * The office's figures: the overview with forecasts, the models, experiments. Full of made-up answers first, since a new store
+ * has neither weeks of sales nor sessions by the hundred; then the store's own.
+ */
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
@@ -220,6 +223,51 @@ describe("models and experiments", () => {
       ["experiments", "experiments", `experiments/${id(51)}/stop`],
     );
     assert.deepEqual(state.asked[1][1], { name: "Blend", version_a: 3, version_b: 4 });
+    assert.deepEqual(faults, []);
+    await context.close();
+  });
+});
+
+describe("with the store's own answers", () => {
+  it("trains, lets two models compete, and goes back", { timeout: 90_000 }, async () => {
+    const { context, page, faults } = await openPage(browser, { width: 1440 });
+    const ask = async (method, path, data) => {
+      const answer = await page.request.fetch(`${store.url}/api/v1${path}`, { method, data, headers: { Origin: store.url } });
+      assert.ok(answer.ok(), `${path}: ${await answer.text()}`);
+      return answer.json();
+    };
+    const until = async (test) => {
+      for (const end = Date.now() + 30_000; !(await test()); ) {
+        if (Date.now() > end) throw new Error("waited too long");
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    };
+    await ask("POST", "/session", ADMIN);
+    const wines = (await ask("GET", "/wines?limit=5")).items;
+    await ask("POST", "/events", { events: wines.map((wine) => ({ type: "activity.viewed", wine_id: wine.id })) });
+    await until(async () => (await ask("GET", "/admin/analytics/dashboard")).funnel.views === 1);
+
+    await page.goto(`${store.url}/office`);
+    await page.getByText("No forecast yet").waitFor();
+    await page.getByRole("link", { name: "Models" }).click();
+    await page.getByText("No model is trained yet").waitFor();
+    await page.getByText("It takes two models").waitFor();
+    for (const version of [1, 2]) {
+      await page.getByRole("button", { name: "Train now" }).click();
+      await confirm(page, "Train now");
+      await page.getByRole("row", { name: new RegExp(`Version ${version}.*in use`) }).waitFor();
+      await page.getByText(/5 events of 1 shopper, \d+ wines/).first().waitFor();
+    }
+    await page.getByLabel("Name").fill("The same twice");
+    await page.getByRole("button", { name: "Start", exact: true }).click();
+    await page.getByText("No session is decided yet.").waitFor();
+    await page.getByRole("row", { name: /Version 1.*competing/ }).waitFor();
+    await page.getByRole("button", { name: "Stop it" }).click();
+    await confirm(page, "Stop it");
+    await page.getByRole("heading", { name: "Start an experiment" }).waitFor();
+    await page.getByRole("button", { name: "Use this one: version 1" }).click();
+    await confirm(page, "Use this one");
+    await page.getByRole("row", { name: /Version 1.*in use/ }).waitFor();
     assert.deepEqual(faults, []);
     await context.close();
   });

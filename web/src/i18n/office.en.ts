@@ -199,7 +199,7 @@ export const office = {
       "Until there is one, recommendations come from what wines have in common and what was bought together.",
     version: (n: number) => `Version ${n}`,
     current: "in use",
-    competing: "in the experiment",
+    competing: "competing",
     use: "Use this one",
     useNamed: (n: number) => `Use this one: version ${n}`,
     useSure: (n: number) => `Use version ${n}?`,
@@ -213,9 +213,9 @@ export const office = {
       trained: "Trained",
       action: "Action",
     },
-    learnt: (events: string, shoppers: string, wines: string) =>
-      `${events} events of ${shoppers} shoppers, ${wines} wines`,
-    took: (seconds: string) => `in ${seconds} s`,
+    learnt: (events: number, shoppers: number, wines: number) =>
+      `${events.toLocaleString()} ${plural(events, "event", "events")} of ${shoppers.toLocaleString()} ${plural(shoppers, "shopper", "shoppers")}, ${wines.toLocaleString()} ${plural(wines, "wine", "wines")}`,
+    took: (seconds: string) => `, in ${seconds} s`,
     popular: (value: string) => `popular ${value}`,
     unmeasured: "too few events to measure",
     measureText:

@@ -90,7 +90,7 @@ function Result({ id, name, live }: { id: string; name: string; live: boolean })
     <div class="stack-s">
       <p>
         <Tag tone={sure ? "good" : undefined}>{sure && result.leader ? o.recommend.sure(result.leader.toUpperCase()) : o.recommend.unsure}</Tag>{" "}
-        <span class="num">{result.text}.</span>
+        <span class="num">{result.text.replaceAll(" %", "\u00a0%")}.</span>
       </p>
       <Duel result={result} />
       <Arms result={result} name={name} />

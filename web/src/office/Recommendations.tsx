@@ -2,7 +2,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import { Bones, Button, Empty, ProblemNote } from "../components/parts.tsx";
 import { o } from "../i18n/office.ts";
-import { count, decimal, fixed } from "../lib/format.ts";
+import { decimal, fixed } from "../lib/format.ts";
 import { useTitle } from "../lib/head.ts";
 import { useResource } from "../lib/resource.ts";
 import { toast } from "../lib/signals.ts";
@@ -63,11 +63,12 @@ function ModelRow({ model, competing, onChange }: { model: Model; competing: boo
           {competing && <Tag tone="gold">{o.recommend.competing}</Tag>}
         </span>
         <time class="row-meta" dateTime={model.trained_at} title={exactly(model.trained_at)}>
-          {ago(model.trained_at)}, {o.recommend.took(decimal(model.seconds, 2))}
+          {ago(model.trained_at)}
+          <span class="from-desk">{o.recommend.took(decimal(model.seconds, 2))}</span>
         </time>
       </th>
       <td class="from-desk">
-        {o.recommend.learnt(count(model.events), count(model.shoppers), count(model.wines))}
+        {o.recommend.learnt(model.events, model.shoppers, model.wines)}
         {!quality && <span class="value-beside">{o.recommend.unmeasured}</span>}
       </td>
       <td class="figure">
