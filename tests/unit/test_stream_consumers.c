@@ -200,8 +200,11 @@ static void a_start_without_the_warehouse_is_fine(void **state)
     f->consumer = fixture_start(&options);
     put_numbered(f, 20);
     WAIT_FOR(f->model.events >= f->put);
+    struct stream_consumer_stats stats;
+    WAIT_FOR((stream_consumer_stats(f->consumer, &stats), stats.away && stats.lag_ms > 200));
     f->lines[0].cut = false;
-    await(f, f->put + 1);
+    stats = await(f, f->put + 1);
+    WAIT_FOR((stream_consumer_stats(f->consumer, &stats), stats.lag_ms == 0));
     assert_int_equal(count_numbered(f), f->put);
     assert_int_equal(f->model.disordered, 0);
     assert_int_equal(report(f).viewers, 1);

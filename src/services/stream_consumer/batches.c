@@ -210,6 +210,8 @@ static int teach_shard(struct reader *reader, int shard)
     if (got <= 0)
         return 0;
     atomic_store_explicit(&reader->untaught_since_ms, records[0].at_ms, memory_order_relaxed);
+    if (!value(&reader->unloaded_since_ms))
+        atomic_store_explicit(&reader->unloaded_since_ms, records[0].at_ms, memory_order_relaxed);
     for (int i = 0; i < got; i++) {
         struct decoded event;
         if (event_decode(records[i].data, records[i].length, reader->ahead_arena, &event, NULL) ==

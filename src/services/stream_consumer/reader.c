@@ -200,14 +200,15 @@ static bool step_loads(struct reader *reader, bool may_load)
     return true;
 }
 
-static void note_lag(struct reader *reader, bool more)
+/* While it may not load, what the model was taught first of that is noted there. */
+static void note_lag(struct reader *reader, bool more, bool may_load)
 {
     struct batch *batch = oldest(reader);
     struct batch *other = &reader->batches[1 - reader->oldest];
-    int64_t since = state_of(batch) != BATCH_FREE ? batch->first_at_ms
-                    : more                        ? other->last_at_ms
-                                                  : 0;
-    atomic_store_explicit(&reader->unloaded_since_ms, since, memory_order_relaxed);
+    bool waits = state_of(batch) != BATCH_FREE;
+    int64_t since = waits ? batch->first_at_ms : more ? other->last_at_ms : 0;
+    if (waits || may_load)
+        atomic_store_explicit(&reader->unloaded_since_ms, since, memory_order_relaxed);
 }
 
 /* ---- leases ---- */
@@ -345,7 +346,7 @@ static bool turn(struct reader *reader, bool *may_load, bool *reading)
     }
     moved = moved || reader->misread;
     reader->misread = false;
-    note_lag(reader, more);
+    note_lag(reader, more, *may_load);
     return moved;
 }
 
