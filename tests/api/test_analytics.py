@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from support import assert_problem
+from support import assert_problem, eventually
 
 
 def dashboard(admin, **query):
@@ -189,3 +189,29 @@ def test_nothing_personal_reaches_stream_and_warehouse(start_store):
         assert content
         for secret in (shopper.email.encode(), b"Ada Moreau", b"Ferry Building", b"555 0132"):
             assert secret not in content, (name, secret)
+
+
+def test_events_that_cannot_be_read_are_shown_and_the_stream_goes_on(start_store):
+    store = start_store(demo=True)
+    store.stop()
+    broken = [b'{"id":', b"\xff\xfe no text", b'{"specversion":"1.0","id":"X3","type":"activity.viewed"}']
+    with sqlite3.connect(store.data / "stream.db") as stream:
+        (last,) = stream.execute("SELECT max(seq) FROM record").fetchone()
+        for i, data in enumerate(broken, 1):
+            row = (last + i, 0, int(time.time() * 1000), "k", f"broken-{i}", data)
+            stream.execute("INSERT INTO record(seq, shard, at, key, id, data) VALUES(?, ?, ?, ?, ?, ?)", row)
+    store.start()
+    admin, path = store.admin(), "/admin/stream/dead-letters"
+    assert store.client().get(path).status_code == 401
+    assert store.shopper().get(path).status_code == 403
+    letters = eventually(lambda: len(items := admin.get(path).json()["items"]) == 3 and items)
+    newest = letters[0]
+    assert newest["event_id"] == "X3" and newest["reason"].startswith("time") and newest["shard"] == 0
+    assert newest["body"] == broken[2].decode() and letters[2]["body"] == '{"id":'
+    assert letters[1]["event_id"] is None and "?" in letters[1]["body"]
+    assert [letter["sequence"] for letter in letters] == [last + 3, last + 2, last + 1]
+    assert len(admin.get(path, params={"limit": 1}).json()["items"]) == 1
+    assert admin.get(path, params={"limit": 0}).status_code == 422
+    viewed = [{"type": "activity.viewed", "wine_id": store.wines(limit=1)[0]["id"]}]
+    store.client().post("/events", json={"events": viewed})
+    eventually(lambda: admin.get("/admin/analytics/dashboard", params={"days": 1}).json()["funnel"]["views"] == 1)

@@ -121,7 +121,7 @@ struct fixture {
     struct upstream *upstream;
     struct arena *arena;
     struct identity identity;
-    int events;
+    int events, place;
 };
 
 static void await_ready(struct fixture *f)
@@ -212,7 +212,10 @@ static void tell(
                                  .subject = subject,
                                  .sequence = sequence,
                                  .data = data});
-    buffer_append_text(&text, "]}");
+    buffer_append_char(&text, ']');
+    if (f->place) /* in the stream */
+        buffer_printf(&text, ",\"shard\":3,\"sequences\":[%d]", f->place);
+    buffer_append_char(&text, '}');
     assert_int_equal(call(f, HTTP_POST, "/internal/recommendation/events", text.data, NULL), 202);
     buffer_release(&text);
 }
@@ -675,6 +678,29 @@ static void the_same_event_teaches_once(void **state)
     assert_true(place_of(f, list, 6, NULL) >= 0 || place_of(f, list, 2, NULL) >= 0);
 }
 
+/* Another consumer took the shard over and tells what it cannot know to be told. */
+static void what_was_told_of_a_shard_teaches_once(void **state)
+{
+    struct fixture *f = *state;
+    char order[ID_SIZE];
+    id_new(f->identity.user);
+    f->identity.role = ROLE_CUSTOMER;
+    const char *cancelled = arena_printf(f->arena,
+        "{\"user_id\":\"%s\",\"from\":\"confirmed\",\"to\":\"cancelled\"}", f->identity.user);
+    f->place = 7;
+    place_order(f, id_new(order), f->identity.user, 2, 6);
+    f->place = 9;
+    tell(f, "order.cancelled", order, 3, cancelled);
+    f->place = 7;
+    place_order(f, order, f->identity.user, 2, 6);
+    CLEANUP_JSON json_t *list = all_recommended(f);
+    assert_true(place_of(f, list, 6, NULL) >= 0 || place_of(f, list, 2, NULL) >= 0);
+    f->place = 10;
+    place_order(f, order, f->identity.user, 2, 6);
+    CLEANUP_JSON json_t *after = all_recommended(f);
+    assert_true(place_of(f, after, 6, NULL) < 0 && place_of(f, after, 2, NULL) < 0);
+}
+
 static void the_dashboard_is_for_the_back_office(void **state)
 {
     struct fixture *f = *state;
@@ -754,6 +780,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_restart_learns_from_the_warehouse, setup, teardown),
         cmocka_unit_test_setup_teardown(a_start_waits_for_the_product_service, setup, teardown),
         cmocka_unit_test_setup_teardown(the_same_event_teaches_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_was_told_of_a_shard_teaches_once, setup, teardown),
         cmocka_unit_test_setup_teardown(the_dashboard_is_for_the_back_office, setup, teardown),
         cmocka_unit_test_setup_teardown(the_dashboard_forecasts_demand, setup, teardown),
     };
