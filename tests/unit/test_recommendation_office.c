@@ -282,7 +282,10 @@ static void test_a_broken_list_is_not_written_over(void **state)
     struct shelf *shelf = *state;
     struct experiment one;
     static const char *const broken[] = {"", "{", "[]", "{\"experiments\":3}",
-        "{\"experiments\":[{\"id\":\"x\"}]}", "{\"experiments\":[null]}"};
+        "{\"experiments\":[{\"id\":\"x\"}]}", "{\"experiments\":[null]}",
+        "{\"experiments\":[{\"id\":\"01ARZ3NDEKTSV4RRFFQ69G5FAV\",\"name\":\"A\",\"version_a\":1,"
+        "\"version_b\":2,\"started_ms\":1,\"ended_ms\":0},{\"id\":\"01ARZ3NDEKTSV4RRFFQ69G5FAW\","
+        "\"name\":\"B\",\"version_a\":1,\"version_b\":2,\"started_ms\":1,\"ended_ms\":0}]}"};
     for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
         struct error error = {0};
         CLEANUP_BLOB_OBJECT struct blob_object object = {0};

@@ -62,6 +62,8 @@ static int read_one(const json_t *item, struct experiment *one, struct error *er
         rc = json_get_int(item, "ended_ms", 0, INT64_MAX, &one->ended_ms, error);
     if (rc < 0)
         return rc;
+    if (!id_valid(id))
+        return error_set(error, ERROR_INVALID, NULL, "id", "must be a ULID");
     snprintf(one->id, sizeof(one->id), "%s", id);
     snprintf(one->name, sizeof(one->name), "%s", name);
     return 0;
@@ -83,6 +85,8 @@ static int read_document(
         int rc = read_one(item, &list[read], error);
         if (rc < 0)
             return rc;
+        if (i && list[read].ended_ms == 0)
+            return error_set(error, ERROR_INVALID, NULL, "ended_ms", "only the newest can run");
         read++;
     }
     *count = read;
