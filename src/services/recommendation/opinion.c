@@ -62,17 +62,17 @@ static void add_act(struct opinion *opinion, const struct profile_item *item)
         .wine = number, .kind = kind_of(item), .stars = item->stars, .at_ms = item->at_ms};
 }
 
-static void rank_trained(struct opinion *opinion, opinion_filter *filter, void *ctx)
+static void rank_trained(struct opinion *opinion, const struct opinion_question *question)
 {
     const struct mapping *mapping = opinion->mapping;
-    struct sieve sieve = {.mapping = mapping, .filter = filter, .ctx = ctx};
+    struct sieve sieve = {.mapping = mapping, .filter = question->filter, .ctx = question->ctx};
     for (size_t i = 0; i < opinion->item_count; i++)
         add_act(opinion, &opinion->items[i]);
     if (opinion->act_count)
         opinion->preference_count = trained_preferences(
             mapping->trained, opinion->acts, opinion->act_count, opinion->preferences);
     opinion->ranked_count = trained_rank(mapping->trained, opinion->preferences,
-        opinion->preference_count, passes, &sieve, opinion->ranked, OPINION_RANKED);
+        opinion->preference_count, passes, &sieve, opinion->ranked, question->depth);
     for (size_t i = 0; i < opinion->ranked_count; i++)
         opinion->ranked[i].wine = mapping->from_trained[opinion->ranked[i].wine];
 }
@@ -106,11 +106,11 @@ static bool is_known(const struct opinion *opinion, uint32_t wine)
     return false;
 }
 
-static void rank_first(struct opinion *opinion, int64_t now_ms, opinion_filter *filter, void *ctx)
+static void rank_first(struct opinion *opinion, const struct opinion_question *question)
 {
     const struct snapshot *snapshot = opinion->snapshot;
     struct candidates *candidates = &opinion->candidates;
-    opinion->preference_count = first_preferences(opinion, now_ms, opinion->preferences);
+    opinion->preference_count = first_preferences(opinion, question->now_ms, opinion->preferences);
     if (!opinion->preference_count)
         return;
     *candidates = candidates_new(1024);
@@ -124,13 +124,13 @@ static void rank_first(struct opinion *opinion, int64_t now_ms, opinion_filter *
     for (size_t i = 0; i < candidates->capacity; i++) {
         const struct candidate *candidate = &candidates->slots[i];
         if (candidate->wine >= snapshot->count || candidate->score <= 0 ||
-            !filter(ctx, candidate->wine))
+            !question->filter(question->ctx, candidate->wine))
             continue;
         float factor = is_known(opinion, candidate->wine) ? SEEN_FACTOR : 1;
         list[length++] =
             (struct scored){.wine = candidate->wine, .score = candidate->score * factor};
     }
-    opinion->ranked_count = scored_select(list, length, OPINION_RANKED);
+    opinion->ranked_count = scored_select(list, length, question->depth);
     for (size_t i = 0; i < opinion->ranked_count; i++)
         opinion->ranked[i] = list[i];
     free(list);
@@ -138,20 +138,18 @@ static void rank_first(struct opinion *opinion, int64_t now_ms, opinion_filter *
 
 /* ---- both ---- */
 
-void opinion_form(struct opinion *opinion, const struct snapshot *snapshot,
-    const struct mapping *mapping, const struct profile_item *items, size_t count, int64_t now_ms,
-    opinion_filter *filter, void *ctx)
+void opinion_form(struct opinion *opinion, const struct opinion_question *question)
 {
-    opinion->snapshot = snapshot;
-    opinion->mapping = mapping;
-    opinion->items = items;
-    opinion->item_count = count;
+    opinion->snapshot = question->snapshot;
+    opinion->mapping = question->mapping;
+    opinion->items = question->items;
+    opinion->item_count = question->count;
     opinion->act_count = opinion->preference_count = opinion->ranked_count = 0;
     opinion->candidates = (struct candidates){0};
-    if (mapping)
-        rank_trained(opinion, filter, ctx);
+    if (question->mapping)
+        rank_trained(opinion, question);
     else
-        rank_first(opinion, now_ms, filter, ctx);
+        rank_first(opinion, question);
 }
 
 void opinion_release(struct opinion *opinion)

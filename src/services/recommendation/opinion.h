@@ -32,11 +32,20 @@ struct opinion {
     size_t ranked_count;
 };
 
-/* Ranks by what the shopper did, `items` in the order of time (they outlive the opinion). Without
- * items a trained model ranks by its trend, and the first days' scorers have nothing to say. */
-void opinion_form(struct opinion *opinion, const struct snapshot *snapshot,
-    const struct mapping *mapping, const struct profile_item *items, size_t count, int64_t now_ms,
-    opinion_filter *filter, void *ctx);
+struct opinion_question {
+    const struct snapshot *snapshot;
+    const struct mapping *mapping;
+    const struct profile_item *items; /* what the shopper did, in the order of time */
+    size_t count;
+    int64_t now_ms;
+    size_t depth; /* how many wines to rank, at most OPINION_RANKED */
+    opinion_filter *filter;
+    void *ctx;
+};
+
+/* Ranks; what the question points to outlives the opinion. Without items a trained model ranks by
+ * its trend, and the first days' scorers have nothing to say. */
+void opinion_form(struct opinion *opinion, const struct opinion_question *question);
 void opinion_release(struct opinion *opinion);
 
 /* The shopper's item that says most for the wine, or NULL when none does. */

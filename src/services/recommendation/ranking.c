@@ -14,6 +14,9 @@
 #define TOGETHER_SHARE 2.0f /* of what is bought with the basket, beside the model's best score */
 #define LIKED_STARS 3.5f
 #define DAY_MS 86400000.0
+#define DEPTH_FACTOR 4 /* of several vintages one is listed, and a winery's third waits */
+#define DEPTH_MORE 40
+_Static_assert(MODEL_MAX_LIST *DEPTH_FACTOR + DEPTH_MORE <= OPINION_RANKED, "");
 
 /* A set that answers "surely not" at once, so that long lists need not be searched for each wine.
  */
@@ -44,6 +47,7 @@ struct picking {
     struct model_pick *picks;
     uint32_t wines[MODEL_MAX_LIST];
     size_t count, limit;
+    size_t depth;     /* of the rankings: what the rules leave of it fills the list */
     bool any_variety; /* nothing that keeps the rule is left */
 };
 
@@ -326,9 +330,15 @@ static void form_opinions(struct picking *picking, struct personal *personal, bo
     personal->fresh_ranked = false;
     leave_out(picking, profile->order, profile->order_count);
     for (int arm = 0; arm < personal->arms; arm++)
-        opinion_form(&personal->opinions[arm], picking->snapshot,
-            mappings[experiment ? MODEL_ARM_A + arm : MODEL_CURRENT], profile->items,
-            profile->item_count, picking->query->now_ms, may_list, picking);
+        opinion_form(&personal->opinions[arm],
+            &(struct opinion_question){.snapshot = picking->snapshot,
+                .mapping = mappings[experiment ? MODEL_ARM_A + arm : MODEL_CURRENT],
+                .items = profile->items,
+                .count = profile->item_count,
+                .now_ms = picking->query->now_ms,
+                .depth = picking->depth,
+                .filter = may_list,
+                .ctx = picking});
 }
 
 static void draw_up(struct picking *picking, struct personal *personal, struct model_answer *answer)
@@ -402,8 +412,14 @@ static void recommend_basket(struct picking *picking, struct model_answer *answe
             .at_ms = picking->query->now_ms,
             .sign = PROFILE_CARTED};
     answer->empty = profile->cart_count == 0;
-    opinion_form(opinion, picking->snapshot, picking->snapshot->mappings[MODEL_CURRENT], items,
-        profile->cart_count, picking->query->now_ms, may_list, picking);
+    opinion_form(opinion, &(struct opinion_question){.snapshot = picking->snapshot,
+                              .mapping = picking->snapshot->mappings[MODEL_CURRENT],
+                              .items = items,
+                              .count = profile->cart_count,
+                              .now_ms = picking->query->now_ms,
+                              .depth = picking->depth,
+                              .filter = may_list,
+                              .ctx = picking});
     if (opinion->mapping)
         add_together(picking, opinion);
     size_t count = answer->empty ? 0 : opinion->ranked_count;
@@ -465,6 +481,7 @@ static struct picking begin(struct model *model, const struct snapshot *snapshot
         .profile = profile,
         .query = query,
         .limit = query->limit < MODEL_MAX_LIST ? query->limit : MODEL_MAX_LIST};
+    picking.depth = picking.limit * DEPTH_FACTOR + DEPTH_MORE;
     for (size_t i = 0; i < profile->disliked_count; i++)
         guard_add(&picking.disliked, profile->disliked[i]);
     for (size_t i = 0; i < profile->item_count; i++)
@@ -527,6 +544,7 @@ struct model_draft *model_draft_new(struct model *model, const struct model_quer
     profiles_get(model->profiles, query->shopper, &draft->profile);
     draft->snapshot = snapshot_acquire(model);
     struct picking picking = begin(model, draft->snapshot, &draft->profile, query);
+    picking.depth = OPINION_RANKED;
     form_opinions(&picking, &draft->personal, /* experiment= */ false);
     if (picking.limit >= NEW_EVERY)
         rank_new(&picking, &draft->personal);
