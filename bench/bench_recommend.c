@@ -12,6 +12,8 @@
 #include "train.h"
 
 #include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -153,27 +155,66 @@ static double busy_ms(void)
     return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
-static void measure(
-    struct model *model, const char *name, enum model_list list, double rate, double seconds)
+/* As many as the store has for requests. */
+#define THREADS 2
+
+struct run {
+    struct model *model;
+    enum model_list list;
+    double rate;
+    size_t count;
+    atomic_size_t next;
+    int64_t start, now_ms, *times;
+    double busy[THREADS];
+};
+
+struct asker {
+    struct run *run;
+    int thread;
+};
+
+static void *ask_in_turn(void *argument)
 {
-    size_t count = (size_t)(rate * seconds);
-    int64_t *times = malloc(count * sizeof(*times)), start = clock_monotonic_ns();
-    double busy = 0;
-    int64_t now_ms = clock_now_ms();
-    for (size_t i = 0; i < count; i++) {
-        int64_t due = start + (int64_t)((double)i * 1e9 / rate), now;
+    struct asker *asker = argument;
+    struct run *run = asker->run;
+    for (size_t i; (i = atomic_fetch_add(&run->next, 1)) < run->count;) {
+        int64_t due = run->start + (int64_t)((double)i * 1e9 / run->rate), now;
         while ((now = clock_monotonic_ns()) < due)
             usleep((unsigned)((due - now) / 2000));
         double before = busy_ms();
-        ask(model, list, i, now_ms);
-        times[i] = clock_monotonic_ns() - due;
-        busy += busy_ms() - before;
+        ask(run->model, run->list, i, run->now_ms);
+        run->times[i] = clock_monotonic_ns() - due;
+        run->busy[asker->thread] += busy_ms() - before;
     }
-    qsort(times, count, sizeof(*times), compare);
+    return NULL;
+}
+
+static void measure(
+    struct model *model, const char *name, enum model_list list, double rate, double seconds)
+{
+    struct run run = {.model = model,
+        .list = list,
+        .rate = rate,
+        .count = (size_t)(rate * seconds),
+        .start = clock_monotonic_ns(),
+        .now_ms = clock_now_ms()};
+    struct asker askers[THREADS];
+    pthread_t threads[THREADS];
+    double busy = 0;
+    run.times = malloc(run.count * sizeof(*run.times));
+    for (int i = 0; i < THREADS; i++) {
+        askers[i] = (struct asker){&run, i};
+        pthread_create(&threads[i], NULL, ask_in_turn, &askers[i]);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+        busy += run.busy[i];
+    }
+    qsort(run.times, run.count, sizeof(*run.times), compare);
     printf("%-10s %.0f/s  CPU %.3f  p50 %.3f  p99 %.3f  max %.3f ms\n", name, rate,
-        busy / (double)count, (double)times[count / 2] / 1e6, (double)times[count * 99 / 100] / 1e6,
-        (double)times[count - 1] / 1e6);
-    free(times);
+        busy / (double)run.count, (double)run.times[run.count / 2] / 1e6,
+        (double)run.times[run.count * 99 / 100] / 1e6, (double)run.times[run.count - 1] / 1e6);
+    free(run.times);
 }
 
 int main(int argc, char **argv)
