@@ -176,6 +176,7 @@ static void texts_that_are_too_long_are_cut(void **state)
     load_fact(f, (struct warehouse_fact){
                      .kind = WAREHOUSE_SEARCH, .shopper = longest, .search = {.query = longest}});
     load_view(f, longest, longest, NOW);
+    load_wine(f, "w2", "Ch\xe2teau \xff", 1); /* nor is what is no UTF-8 refused for ever */
     assert_int_equal(ask_interactions(f, 0, 0).count, 1);
     assert_int_equal(ask_report(f, 1).search_count, 1);
 }

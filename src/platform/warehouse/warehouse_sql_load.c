@@ -5,6 +5,7 @@
  */
 #include "arena.h"
 #include "buffer.h"
+#include "text.h"
 #include "text_index.h"
 #include "warehouse_sql_loader.h"
 
@@ -144,14 +145,22 @@ void loader_reset(struct loader *loader)
     loader_clear(loader);
 }
 
+/* A server refuses what is not UTF-8, and with it the whole batch, each time again. */
 const char *loader_cut(struct loader *loader, const char *text, size_t width)
 {
     size_t length = strnlen(text, width + 1);
-    if (length <= width)
+    bool whole = length <= width;
+    if (!whole)
+        length = width;
+    while (!whole && length && ((unsigned char)text[length] & 0xc0) == 0x80)
+        length--;
+    bool valid = utf8_valid(text, length);
+    if (whole && valid)
         return text;
-    for (length = width; length && ((unsigned char)text[length] & 0xc0) == 0x80; length--)
-        ;
-    return arena_strndup(loader->arena, text, length);
+    char *copy = arena_strndup(loader->arena, text, length);
+    for (char *byte = copy; !valid && *byte; byte++)
+        *byte = (char)((unsigned char)*byte < 0x80 ? *byte : '?');
+    return copy;
 }
 
 /* ---- the first pass: what is going to be asked for ---- */

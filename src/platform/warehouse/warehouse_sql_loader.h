@@ -59,7 +59,7 @@ struct loader {
 #define UNKNOWN_ORDER 0
 #define KNOWN_ORDER SIZE_MAX
 
-/* `text`, cut to `width` bytes, at the end of a character. */
+/* `text`, cut to `width` bytes, at the end of a character; well-formed UTF-8 in any case. */
 const char *loader_cut(struct loader *loader, const char *text, size_t width);
 
 /* Forgets the rows and changes that wait. */
