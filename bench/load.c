@@ -2,6 +2,7 @@
  * A load generator for the store: one thread, epoll, keep-alive connections to loopback.
  *
  *   load --port P --clients N --seconds S --paths FILE          GET each line in turn
+ *        [--tokens FILE] [--rate R]                             (as these shoppers)
  *   load --port P --clients N --seconds S --checkout            whole checkouts (see below)
  *        --wines FILE --tokens FILE [--rate R]
  *
@@ -158,7 +159,12 @@ static void send_get(struct client *client)
     const char *path = options.paths.items[client->next];
     client->next = (client->next + 1) % options.paths.count;
     client->step = STEP_GET;
-    int length = snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", path);
+    int length =
+        client->token
+            ? snprintf(text, sizeof(text),
+                  "GET %s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n\r\n", path,
+                  client->token)
+            : snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", path);
     send_request(client, text, (size_t)length);
 }
 
@@ -445,7 +451,7 @@ int main(int argc, char **argv)
     for (int i = 0; i < options.clients; i++) {
         clients[i].in = malloc(BUFFER);
         clients[i].next = (size_t)i * 7919 % lines;
-        if (options.checkout)
+        if (options.tokens.count)
             clients[i].token = options.tokens.items[(size_t)i % options.tokens.count];
         connect_client(&clients[i]);
     }

@@ -180,6 +180,43 @@ def sessions(store, count):
         return list(pool.map(one, range(count)))
 
 
+def shoppers_with_a_taste(store, ids, count):
+    """Tokens of shoppers who have looked at some wines, rated some and put one in the basket."""
+    chance = random.Random(3)
+    tokens = sessions(store, count)
+    for i, token in enumerate(tokens):
+        headers = {"Authorization": f"Bearer {token}"}
+        seen = chance.sample(ids, 5 + i % 40)
+        views = [{"type": "activity.viewed", "wine_id": wine} for wine in seen]
+        requests.post(store.api + "/events", json={"events": views}, headers=headers, timeout=30)
+        for wine in seen[:3]:
+            stars = {"stars": 3 + i % 3}
+            requests.post(f"{store.api}/wines/{wine}/ratings", json=stars, headers=headers, timeout=30)
+        requests.put(f"{store.api}/cart/items/{seen[0]}", json={"quantity": 1}, headers=headers, timeout=30)
+    return tokens
+
+
+def recommend(store, pid, port, folder, ids, seconds):
+    """Lists in an open loop, for shoppers with a taste, by a model trained on X-Wines' ratings."""
+    for command in (("ratings", "import", x_wines() / "ratings_train.csv"), ("train",)):
+        done = store.command(*command)
+        print(f"                  {(done.stdout or done.stderr).strip().splitlines()[-1]}")
+    token_file, paths = folder / "tasters", folder / "recommend.paths"
+    token_file.write_text("\n".join(shoppers_with_a_taste(store, ids, 128)) + "\n")
+    time.sleep(2)
+    figures = {}
+    for kind, path in (
+        ("personal", "/api/v1/recommendations?limit=20"),
+        ("basket", "/api/v1/recommendations?list=basket&limit=20"),
+        ("similar", f"/api/v1/wines/{ids[0]}/similar"),
+    ):
+        paths.write_text(path + "\n")
+        result = load(pid, port, 128, seconds * 2, "--paths", paths, "--tokens", token_file, "--rate", 500)
+        show(f"{kind} 500/s", 128, result)
+        figures[f"recommend/{kind}"] = {"store": result}
+    return figures
+
+
 def backlog(store, admin):
     items = {item["name"]: item for item in admin.get("/admin/queues").json()["items"]}
     return {name: item["ready"] + item["in_flight"] for name, item in items.items()}
@@ -207,7 +244,7 @@ def events(store):
 
 def show(kind, clients, result, nginx=None):
     line = (
-        f"{kind:<12}{clients:>4}  {result['per_second']:>9.0f}/s  p50 {result['p50_ms']:>7.3f}  p99 {result['p99_ms']:>8.3f} ms"
+        f"{kind:<15}{clients:>4}  {result['per_second']:>9.0f}/s  p50 {result['p50_ms']:>7.3f}  p99 {result['p99_ms']:>8.3f} ms"
         f"  CPU {result['cpu_per_1000']:.4f} s/1000"
     )
     if nginx:
@@ -221,7 +258,7 @@ def show(kind, clients, result, nginx=None):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=3)
-    parser.add_argument("--only", default="wine,list,search,suggest,checkout,open")
+    parser.add_argument("--only", default="wine,list,search,suggest,checkout,open,recommend")
     parser.add_argument("--clients", default="1,16,64")
     parser.add_argument("--json")
     options = parser.parse_args()
@@ -287,6 +324,8 @@ def main():
             result = load(pid, port, 256, options.seconds * 2, *arguments, "--rate", 1000)
             show("open 1000/s", 256, result)
             figures["open/1000"] = {"store": result}
+        if "recommend" in kinds:
+            figures |= recommend(store, pid, port, folder, ids, options.seconds)
         store.stop()
         store.start()
         print(f"second start: ready in {store.started_in * 1000:.0f} ms (process start to listening); RSS {rss_mb(store.process.pid):.1f} MB")
