@@ -569,6 +569,30 @@ describe("what failed", () => {
   );
 });
 
+it("lists the events that could not be read, with reason and content", async () => {
+  const { context, page, faults } = await openOffice({});
+  await page.goto(`${store.url}/office/queues`);
+  await page.getByText("Every event could be read.").waitFor();
+  const letter = {
+    event_id: null,
+    reason: "wine_id: must be a text",
+    body: '{"wine_id": 7',
+    shard: 1,
+    sequence: 42,
+    at: new Date().toISOString(),
+  };
+  await page.route("**/api/v1/admin/stream/dead-letters*", (route) =>
+    route.fulfill({ json: { items: [letter], next_cursor: null } }),
+  );
+  await page.reload();
+  await page.getByText(letter.reason).waitFor();
+  await page.getByText("Shard 1, place 42").waitFor();
+  await page.getByText("Content", { exact: true }).click();
+  await page.getByText(letter.body).waitFor();
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
 describe("every page can be read by everybody", () => {
   for (const theme of ["light", "dark"]) {
     for (const width of [390, 1440]) {

@@ -167,6 +167,28 @@ it("shows a wine and a list without asking again for what came with the page", a
   await context.close();
 });
 
+it("tells by which search and at which place a wine was seen and chosen", async () => {
+  const { context, page, faults } = await openPage(browser);
+  const told = [];
+  page.on("request", (request) => {
+    if (request.method() === "POST" && request.url().endsWith("/api/v1/events"))
+      told.push(...JSON.parse(request.postData() ?? '{"events":[]}').events);
+  });
+  await page.goto(`${store.url}/wines?q=red`);
+  await page.getByRole("article").nth(1).getByRole("link").first().click();
+  await page.getByRole("button", { name: "Add to basket" }).waitFor();
+  for (let i = 0; i < 100 && !told.some((one) => one.type === "activity.viewed"); i++) await page.waitForTimeout(100);
+  const of = (type) => told.find((one) => one.type === type);
+  assert.deepEqual([of("activity.searched").query, of("activity.searched").results > 1], ["red", true]);
+  const { query, position, list, wine_id: chosen } = of("activity.clicked");
+  assert.deepEqual({ query, position, list }, { query: "red", position: 2, list: "search" });
+  const seen = told.find((one) => one.type === "activity.impression" && one.wine_id === chosen);
+  assert.deepEqual([seen.query, seen.position], ["red", 2]);
+  assert.equal(of("activity.viewed").wine_id, chosen);
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
 it("works by keyboard alone: skip link, suggestions, filters, back to the same place", async () => {
   const { context, page, faults } = await openPage(browser);
   await page.goto(store.url);
