@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #define NICE 5
-#define SLOW_LOAD_MS 1000 /* after that the model does not wait for the warehouse */
-#define AGAIN_MS 100      /* between two looks at the leases, or tries to read the places */
+#define SLOW_LOAD_MS 300 /* after that the model does not wait for the warehouse */
+#define AGAIN_MS 100     /* between two looks at the leases, or tries to read the places */
 
 /* ---- waiting ---- */
 
@@ -253,10 +253,8 @@ static int restore(struct reader *reader, const bool *held, int64_t epoch)
                 "the warehouse has been further than the stream reaches: is it another stream's?");
         ahead = ahead || (held[i] && place->taught > place->loaded);
     }
-    if (!ahead) {
-        aggregates_free(reader->ahead);
-        reader->ahead = NULL;
-    }
+    if (ahead && !reader->ahead)
+        reader->ahead = aggregates_copy(reader->aggregates);
     reader->restored = true;
     reader->epoch = epoch;
     return 0;
@@ -308,6 +306,17 @@ static bool is_held_up(struct reader *reader, bool may_load)
            (!may_load && (reader->stumbling || atomic_load(&reader->group->away)));
 }
 
+/* Once the warehouse is where the model is, both go on together. */
+static void catch_up(struct reader *reader)
+{
+    for (int i = 0; i < reader->group->shards; i++) {
+        if (reader->mine[i] && reader->places[i].loaded < reader->places[i].taught)
+            return;
+    }
+    aggregates_free(reader->ahead);
+    reader->ahead = NULL;
+}
+
 /* Until when there is nothing to do but to wait for a signal; negative: for ever. */
 static int64_t next_step_ms(struct reader *reader, bool may_load)
 {
@@ -340,7 +349,11 @@ static bool turn(struct reader *reader, bool *may_load, bool *reading)
             step_loads(reader, *may_load);
             moved = true;
         }
-    } else if (is_held_up(reader, *may_load)) {
+        if (reader->ahead)
+            catch_up(reader);
+    }
+    /* What is new is learnt at once, also while the warehouse has yet much to catch up with. */
+    if (reader->ahead || (!batch && is_held_up(reader, *may_load))) {
         *reading = true;
         moved = batch_teach_ahead(reader) > 0 || moved;
     }
