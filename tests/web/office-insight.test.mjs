@@ -262,6 +262,25 @@ describe("with the store's own answers", () => {
     await page.getByRole("button", { name: "Start", exact: true }).click();
     await page.getByText("No session is decided yet.").waitFor();
     await page.getByRole("row", { name: /Version 1.*competing/ }).waitFor();
+
+    // What is seen in the shop and clicked there counts for whose wine it was.
+    const [{ id: running }] = (await ask("GET", "/admin/recommendations/experiments")).items;
+    const shown = () => ask("GET", "/recommendations").then((list) => list.items.filter((item) => item.experiment?.id === running));
+    await until(async () => (await shown()).length > 0);
+    const [first] = await shown();
+    await page.goto(store.url);
+    const link = page.getByRole("link", { name: first.wine.name }).first();
+    await link.scrollIntoViewIfNeeded();
+    await page.waitForTimeout(500); // to be seen is to be seen for a moment
+    await link.click();
+    await page.waitForURL(/\/wines\//);
+    await page.goto(`${store.url}/office/recommendations`);
+    await until(async () => {
+      const { result } = await ask("GET", `/admin/recommendations/experiments/${running}`);
+      return result.arms.some((arm) => arm.arm === first.experiment.arm && arm.impressions > 0 && arm.clicks === 1 && arm.sessions_won === 1);
+    });
+    await page.reload();
+    await page.getByText(/won 100\s% of 1 session decided; 95\s% interval 21 to 100\s%; p = 1.000/).waitFor();
     await page.getByRole("button", { name: "Stop it" }).click();
     await confirm(page, "Stop it");
     await page.getByRole("heading", { name: "Start an experiment" }).waitFor();

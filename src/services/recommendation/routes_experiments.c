@@ -207,17 +207,19 @@ static void say_result(char *text, size_t size, char leader, int64_t won, int64_
     struct confidence_interval interval, double p)
 {
     char chance[24];
+    const char *many = decided == 1 ? "" : "s";
     if (p < 0.001)
         snprintf(chance, sizeof(chance), "p < 0.001");
     else
         snprintf(chance, sizeof(chance), "p = %.3f", p);
     if (leader)
         snprintf(text, size,
-            "%c won %.0f %% of %lld sessions decided; 95 %% interval %.0f to %.0f %%; %s", leader,
-            100.0 * (double)won / (double)decided, (long long)decided, 100 * interval.low,
+            "%c won %.0f %% of %lld session%s decided; 95 %% interval %.0f to %.0f %%; %s", leader,
+            100.0 * (double)won / (double)decided, (long long)decided, many, 100 * interval.low,
             100 * interval.high, chance);
     else
-        snprintf(text, size, "A and B won %lld sessions each", (long long)won);
+        snprintf(
+            text, size, "A and B won %lld session%s each", (long long)won, won == 1 ? "" : "s");
 }
 
 static void append_result(struct buffer *body, const struct flow *flow)
