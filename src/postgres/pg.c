@@ -174,8 +174,10 @@ static int start_connection(struct pg *pg, struct error *error)
     char sql[64];
     snprintf(sql, sizeof(sql), "SET statement_timeout TO %d", pg->statement_ms);
     rc = pg_script(pg, sql, error);
-    /* A plan made when a table was empty would be kept as it grows. Redshift does not know it. */
-    if (rc == 0 && pg_script(pg, "SET plan_cache_mode TO force_custom_plan", NULL) < 0)
+    /* A plan made when a table was empty would be kept as it grows; and what is compiled for one
+     * takes seconds where its tables are large by guess only. Redshift knows neither. */
+    const char *planning = "SET plan_cache_mode TO force_custom_plan; SET jit TO off";
+    if (rc == 0 && pg_script(pg, planning, NULL) < 0)
         rc = pg->broken ? away(pg, error) : 0;
     return rc;
 }
