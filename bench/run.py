@@ -196,11 +196,9 @@ def shoppers_with_a_taste(store, ids, count):
     return tokens
 
 
-def recommend(store, pid, port, folder, ids, seconds):
-    """Lists in an open loop, for shoppers with a taste, by a model trained on X-Wines' ratings."""
-    for command in (("ratings", "import", x_wines() / "ratings_train.csv"), ("train",)):
-        done = store.command(*command)
-        print(f"                  {(done.stdout or done.stderr).strip().splitlines()[-1]}")
+def recommend(store, folder, ids, seconds, wines=""):
+    """Lists in an open loop, for shoppers with a taste; and how soon an event is in the next list."""
+    pid, port = store.process.pid, int(store.url.rsplit(":", 1)[1])
     token_file, paths = folder / "tasters", folder / "recommend.paths"
     token_file.write_text("\n".join(shoppers_with_a_taste(store, ids, 128)) + "\n")
     time.sleep(2)
@@ -213,8 +211,67 @@ def recommend(store, pid, port, folder, ids, seconds):
         paths.write_text(path + "\n")
         result = load(pid, port, 128, seconds * 2, "--paths", paths, "--tokens", token_file, "--rate", 500)
         show(f"{kind} 500/s", 128, result)
-        figures[f"recommend/{kind}"] = {"store": result}
+        figures[f"recommend{wines}/{kind}"] = {"store": result}
+    middle, worst = freshness(store, ids)
+    print(f"                  an event is in the next list after {middle:.0f} ms (median of 40), {worst:.0f} ms at most; "
+          f"RSS {rss_mb(pid):.0f} MB")
+    figures[f"recommend{wines}/fresh_ms"] = [middle, worst]
     return figures
+
+
+def learn(store, *commands):
+    for command in commands:
+        done = store.command(*command, timeout=1800)
+        if done.returncode:
+            sys.exit(done.stderr[:2000])
+        print(f"                  {done.stdout.strip().splitlines()[-1]}")
+
+
+def freshness(store, ids, trials=40):
+    """Milliseconds from an event's post until the shopper's list is theirs."""
+    chance, found = random.Random(29), []
+    for token in sessions(store, trials):
+        shopper = requests.Session()
+        shopper.headers["Authorization"] = f"Bearer {token}"
+        began = time.monotonic()
+        event = {"type": "activity.viewed", "wine_id": chance.choice(ids)}
+        shopper.post(store.api + "/events", json={"events": [event]}, timeout=30).raise_for_status()
+        while not shopper.get(store.api + "/recommendations", timeout=30).json()["personal"]:
+            if time.monotonic() - began > 30:
+                break
+        found.append((time.monotonic() - began) * 1000)
+    found.sort()
+    return found[len(found) // 2], found[-1]
+
+
+def large_store(folder, wines=100_000, shoppers=20_000, ratings=300_000):
+    """A store with a generated catalogue and generated ratings of it, trained."""
+    chance = random.Random(31)
+    types, grapes = ["Red", "White", "Sparkling", "Rosé"], [f"Grape {i}" for i in range(80)]
+    with open(folder / "large.csv", "w") as file:
+        file.write("sku,name,winery,type,country,region,grapes,abv,price,stock\n")
+        for i in range(wines):
+            file.write(f"g-{i},Cuvée {i},House {i % 9000},{types[i % 4]},Country {i % 30},Region {i % 700},"
+                       f"{grapes[i % 80]},{11 + i % 40 / 10:.1f},{6 + i % 900 / 10:.2f},100000\n")
+    with open(folder / "large-ratings.csv", "w") as file:
+        file.write("UserID,WineID,Rating,Date\n")
+        for i in range(ratings):
+            shopper, wine = chance.randrange(shoppers), int(wines ** chance.random()) - 1
+            wine = wine // 80 * 80 + shopper % 80 if i % 3 else wine
+            file.write(f"u{shopper},g-{min(wine, wines - 1)},{chance.randrange(4, 11) / 2},"
+                       f"2026-{1 + i * 6 // ratings:02d}-{1 + i % 28:02d}\n")
+    store = Store(data=folder / "large", demo=False)
+    learn(store, ("import", folder / "large.csv"), ("ratings", "import", folder / "large-ratings.csv"), ("train",))
+    return store
+
+
+def train(kinds):
+    for kind, arguments in (("train", ["x-wines"]), ("train", ["--threads", "2", "10000", "60000", "1000000"]),
+                            ("train-large", ["--threads", "2", "100000", "500000", "20000000"])):
+        if kind in kinds:
+            done = subprocess.run([ROOT / "build" / "bench" / "bench_train", *arguments], capture_output=True, text=True,
+                                  env={**os.environ, "XWINES": str(x_wines())})
+            print(f"train {' '.join(arguments)}\n" + "".join("  " + line + "\n" for line in done.stdout.splitlines()), end="")
 
 
 def backlog(store, admin):
@@ -258,7 +315,7 @@ def show(kind, clients, result, nginx=None):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=3)
-    parser.add_argument("--only", default="wine,list,search,suggest,checkout,open,recommend")
+    parser.add_argument("--only", default="wine,list,search,suggest,checkout,open,recommend,recommend-large,train,train-large")
     parser.add_argument("--clients", default="1,16,64")
     parser.add_argument("--json")
     options = parser.parse_args()
@@ -325,11 +382,18 @@ def main():
             show("open 1000/s", 256, result)
             figures["open/1000"] = {"store": result}
         if "recommend" in kinds:
-            figures |= recommend(store, pid, port, folder, ids, options.seconds)
+            learn(store, ("ratings", "import", x_wines() / "ratings_train.csv"), ("train",))
+            figures |= recommend(store, folder, ids, options.seconds)
         store.stop()
         store.start()
         print(f"second start: ready in {store.started_in * 1000:.0f} ms (process start to listening); RSS {rss_mb(store.process.pid):.1f} MB")
         figures["restart_ms"] = store.started_in * 1000
+        if "recommend-large" in kinds:
+            store.remove()
+            store = large_store(folder)
+            page = requests.get(store.api + "/wines?limit=100&sort=price", timeout=60).json()
+            figures |= recommend(store, folder, [wine["id"] for wine in page["items"]], options.seconds, " 100,000 wines")
+        train(kinds)
     finally:
         store.remove()
         nginx.stop()
