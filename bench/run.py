@@ -5,7 +5,8 @@ Prints, per kind of request and number of clients: requests a second, p50 and p9
 server per 1,000 requests, and the ratio to nginx. Options:
 
   --seconds 3            length of each measurement
-  --only wine,checkout   kinds to measure
+  --only wine,checkout   kinds to measure: wine, list, search, suggest, checkout, open, recommend, recommend-large
+                         (100,000 wines), train, train-large (minutes and gigabytes)
   --clients 1,16,64
   --json FILE            the figures, for comparing two runs
 """
@@ -247,12 +248,12 @@ def freshness(store, ids, trials=40):
 def large_store(folder, wines=100_000, shoppers=20_000, ratings=300_000):
     """A store with a generated catalogue and generated ratings of it, trained."""
     chance = random.Random(31)
-    types, grapes = ["Red", "White", "Sparkling", "Rosé"], [f"Grape {i}" for i in range(80)]
+    types, grapes = ["Red", "White", "Sparkling", "Rosé"], [f"Grape {chr(65 + i // 10)}{chr(97 + i % 10)}" for i in range(80)]
     with open(folder / "large.csv", "w") as file:
-        file.write("sku,name,winery,type,country,region,grapes,abv,price,stock\n")
+        file.write("sku,name,winery,type,country,region,appellation,grapes,abv,price,stock\n")
         for i in range(wines):
             file.write(f"g-{i},Cuvée {i},House {i % 9000},{types[i % 4]},Country {i % 30},Region {i % 700},"
-                       f"{grapes[i % 80]},{11 + i % 40 / 10:.1f},{6 + i % 900 / 10:.2f},100000\n")
+                       f"Appellation {i % 2000},{grapes[i % 80]},{11 + i % 40 / 10:.1f},{6 + i % 900 / 10:.2f},100000\n")
     with open(folder / "large-ratings.csv", "w") as file:
         file.write("UserID,WineID,Rating,Date\n")
         for i in range(ratings):

@@ -54,6 +54,12 @@ struct trained {
         .recall = -1, .ndcg = -1, .popular_recall = -1, .popular_ndcg = -1                         \
     }
 
+/* Codes of a wine: its dims, rounded up to sixteen with zeros. */
+static inline size_t trained_code_stride(const struct trained *trained)
+{
+    return ((size_t)trained->als.dims + 15) / 16 * 16;
+}
+
 /* Takes over what has been filled in above the line; allocates and fills what is below it. */
 void trained_prepare(struct trained *trained);
 
