@@ -217,9 +217,9 @@ void pg_close(struct pg *pg)
 bool pg_alive(struct pg *pg)
 {
     struct pollfd socket = {.fd = PQsocket(pg->conn), .events = POLLIN};
-    if (!pg->broken && poll(&socket, 1, 0) > 0 &&
-        (!PQconsumeInput(pg->conn) || PQstatus(pg->conn) == CONNECTION_BAD))
-        pg->broken = true;
+    /* Before it goes a server may say so: the end is behind that. */
+    while (!pg->broken && poll(&socket, 1, 0) > 0)
+        pg->broken = !PQconsumeInput(pg->conn) || PQstatus(pg->conn) == CONNECTION_BAD;
     return !pg->broken;
 }
 

@@ -212,7 +212,98 @@ static void programs_load_beside_each_other(void **state)
     pthread_mutex_destroy(&other.lock);
 }
 
+#define CROWD 40
+
+/* Views of one wine by CROWD shoppers, of whom no other round knows. */
+struct crowd {
+    struct warehouse_fact views[CROWD];
+    char names[CROWD][16];
+    struct warehouse_checkpoint place;
+    struct warehouse_batch batch;
+};
+
+static void make_crowd(struct crowd *crowd, int shard, int round)
+{
+    for (int i = 0; i < CROWD; i++) {
+        snprintf(crowd->names[i], sizeof(crowd->names[i]), "s%d", round * CROWD + i);
+        crowd->views[i] = (struct warehouse_fact){.kind = WAREHOUSE_VIEW,
+            .event_id = "",
+            .at_ms = NOW,
+            .shopper = crowd->names[i],
+            .wine_id = "w1",
+            .shown = {.list = "", .query = "", .experiment = "", .arm = ""}};
+    }
+    crowd->place = (struct warehouse_checkpoint){.shard = shard, .sequence = round + 1};
+    crowd->batch = (struct warehouse_batch){.facts = crowd->views,
+        .fact_count = CROWD,
+        .checkpoints = &crowd->place,
+        .checkpoint_count = 1};
+}
+
+static int count_views(struct fixture *f)
+{
+    return (int)ask_report(f, 1).viewers;
+}
+
+static void programs_make_each_shopper_once(void **state)
+{
+    enum { ROUNDS = 15 };
+    struct fixture *f = *state;
+    if (!f->engine->server)
+        return;
+    struct fixture other = {.engine = f->engine};
+    memcpy(other.url, f->url, sizeof(other.url));
+    pthread_mutex_init(&other.lock, NULL);
+    pthread_cond_init(&other.changed, NULL);
+    other.warehouse = f->engine->open(&other);
+    struct crowd *crowds = calloc(2, sizeof(*crowds));
+    for (int round = 0; round < ROUNDS; round++) {
+        make_crowd(&crowds[0], 0, round);
+        make_crowd(&crowds[1], 1, round);
+        warehouse_load(f->warehouse, &crowds[0].batch, finished, f);
+        warehouse_load(other.warehouse, &crowds[1].batch, finished, &other);
+        await(f);
+        await(&other);
+    }
+    assert_int_equal(count_views(f), ROUNDS * CROWD);
+    struct seen seen = ask_query(f, (struct warehouse_interaction_query){.shopper = "s7"});
+    assert_int_equal(seen.count, 2);
+    free(crowds);
+    warehouse_close(other.warehouse);
+    pthread_cond_destroy(&other.changed);
+    pthread_mutex_destroy(&other.lock);
+}
+
 /* ---- away ---- */
+
+static void a_load_cut_off_anywhere_counts_once(void **state)
+{
+    enum { ROUNDS = 12 };
+    struct fixture *f = *state;
+    struct crowd *crowd = calloc(1, sizeof(*crowd));
+    if (!f->engine->server) {
+        free(crowd);
+        return;
+    }
+    for (int round = 0; round < ROUNDS; round++) {
+        make_crowd(crowd, 0, round);
+        warehouse_load(f->warehouse, &crowd->batch, finished, f);
+        if (round % 2) {
+            usleep((useconds_t)round * 300); /* a load takes some milliseconds */
+            postgres_server_stop(fixture_server());
+        }
+        int rc = outcome(f);
+        if (round % 2)
+            postgres_server_again(fixture_server());
+        assert_true(rc == 0 || rc == ERROR_UNAVAILABLE);
+        load_batch(f, &crowd->batch);
+        load_batch(f, &crowd->batch);
+    }
+    assert_int_equal(count_views(f), ROUNDS * CROWD);
+    struct seen seen = ask_query(f, (struct warehouse_interaction_query){.shopper = "s7"});
+    assert_int_equal(seen.count, 1);
+    free(crowd);
+}
 
 static void expect_away(struct fixture *f)
 {
@@ -302,6 +393,8 @@ int main(void)
         WAREHOUSE_TEST(a_batch_that_was_loaded_is_not_loaded_again),
         WAREHOUSE_TEST(many_event_ids_are_remembered),
         WAREHOUSE_TEST(programs_load_beside_each_other),
+        WAREHOUSE_TEST(programs_make_each_shopper_once),
+        WAREHOUSE_TEST(a_load_cut_off_anywhere_counts_once),
         WAREHOUSE_TEST(a_server_that_went_away_is_found_again),
         WAREHOUSE_TEST(a_server_that_hangs_is_away),
         WAREHOUSE_TEST(a_server_that_was_never_there_is_away),
