@@ -13,7 +13,7 @@
 #include <stdatomic.h>
 
 #define COMPONENT "stream_consumer"
-#define READER_BATCH 1000
+#define READER_BATCH 4000
 #define FIRST_PAUSE_MS 50
 #define LONGEST_PAUSE_MS 5000
 
