@@ -99,14 +99,18 @@ def two_versions(admin):
 def test_what_is_no_experiment(shop, change, field):
     _, admin, _, _ = shop
     a, b = two_versions(admin)
-    body = {key: value for key, value in {"name": "N", "version_a": a, "version_b": b, **change}.items() if value is not None}
+    body = {"name": "N", "version_a": a, "version_b": b, **change}
+    body = {key: value for key, value in body.items() if value is not None}
     assert_problem(admin.post(EXPERIMENTS, json=body), 422, "invalid_field", field=field)
     same = {"name": "N", "version_a": a, "version_b": a}
     assert_problem(admin.post(EXPERIMENTS, json=same), 422, "invalid_field", field="version_b")
 
 
 def shown(kind, wine, experiment, arm, position=1):
-    return {"type": f"activity.{kind}", "wine_id": wine, "list": "personal", "position": position, "experiment": experiment, "arm": arm}
+    return {
+        "type": f"activity.{kind}", "wine_id": wine, "list": "personal", "position": position,
+        "experiment": experiment, "arm": arm,
+    }  # fmt: skip
 
 
 def test_an_experiment_from_start_to_result(shop):
