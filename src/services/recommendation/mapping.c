@@ -2,6 +2,7 @@
 
 #include "model_internal.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 static uint32_t *numbers_new(size_t count)
@@ -14,21 +15,58 @@ static uint32_t *numbers_new(size_t count)
     return numbers;
 }
 
-static void stand_in(struct mapping *mapping, const struct snapshot *snapshot, uint32_t wine)
+#define SHARE_POWER 4 /* as in training (train.h) */
+
+/* From likeness to a share of the mean. */
+static void find_shares(const struct scored *list, struct unknown_wine *unknown)
 {
-    const struct scored *list;
-    size_t length = scorer_neighbours(snapshot->scorers[SCORER_TASTE], wine, &list);
-    struct unknown_wine *unknown = &mapping->unknown[mapping->unknown_count];
-    *unknown = (struct unknown_wine){.wine = wine};
-    for (size_t i = 0; i < length && unknown->count < MAPPING_NEAR; i++) {
-        uint32_t number = mapping->to_trained[list[i].wine];
-        if (number != NO_WINE)
-            unknown->near[unknown->count++] = number;
+    float sum = 0;
+    for (size_t i = 0; i < unknown->count; i++) {
+        unknown->share[i] = powf(list[i].score, SHARE_POWER);
+        sum += unknown->share[i];
     }
+    for (size_t i = 0; i < unknown->count; i++)
+        unknown->share[i] = sum > 0 ? unknown->share[i] / sum : 1.0f / (float)unknown->count;
+}
+
+static void stand_in(struct mapping *mapping, const struct content *content,
+    struct content_workspace *space, const bool *known, uint32_t wine)
+{
+    struct scored list[MAPPING_NEAR];
+    struct unknown_wine *unknown = &mapping->unknown[mapping->unknown_count];
+    *unknown = (struct unknown_wine){
+        .wine = wine, .count = content_nearest(content, space, wine, known, list, MAPPING_NEAR)};
+    for (size_t i = 0; i < unknown->count; i++)
+        unknown->near[i] = mapping->to_trained[list[i].wine];
+    find_shares(list, unknown);
     mapping->unknown_count += unknown->count > 0;
 }
 
-struct mapping *mapping_new(struct trained *trained, const struct snapshot *snapshot)
+static void find_new(
+    struct mapping *mapping, const struct snapshot *snapshot, const struct content *content)
+{
+    struct content_workspace *space = content_workspace_new(content);
+    bool *known = calloc(snapshot->count + 1, sizeof(*known));
+    if (!known)
+        abort();
+    for (size_t i = 0; i < snapshot->count; i++)
+        known[i] = mapping->to_trained[i] != NO_WINE;
+    for (size_t i = snapshot->count; i-- > 0;) {
+        uint32_t number = mapping->to_trained[i];
+        if (!snapshot->wines[i].listed)
+            continue;
+        if (number == NO_WINE && mapping->unknown_count < MAPPING_UNKNOWN)
+            stand_in(mapping, content, space, known, (uint32_t)i);
+        if (number != NO_WINE && mapping->fresh_count < MAPPING_NEW &&
+            (snapshot->wines[i].fresh || trained_is_new(mapping->trained, number)))
+            mapping->fresh[mapping->fresh_count++] = number;
+    }
+    free(known);
+    content_workspace_free(space);
+}
+
+struct mapping *mapping_new(
+    struct trained *trained, const struct snapshot *snapshot, const struct content *content)
 {
     struct mapping *mapping = calloc(1, sizeof(*mapping));
     if (!mapping)
@@ -44,16 +82,7 @@ struct mapping *mapping_new(struct trained *trained, const struct snapshot *snap
         if (number != NO_WINE)
             mapping->from_trained[number] = (uint32_t)i;
     }
-    for (size_t i = snapshot->count; i-- > 0;) {
-        uint32_t number = mapping->to_trained[i];
-        if (!snapshot->wines[i].listed)
-            continue;
-        if (number == NO_WINE && mapping->unknown_count < MAPPING_UNKNOWN)
-            stand_in(mapping, snapshot, (uint32_t)i);
-        if (number != NO_WINE && mapping->fresh_count < MAPPING_NEW &&
-            (snapshot->wines[i].fresh || trained_is_new(trained, number)))
-            mapping->fresh[mapping->fresh_count++] = number;
-    }
+    find_new(mapping, snapshot, content);
     return mapping;
 }
 

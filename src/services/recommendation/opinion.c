@@ -227,21 +227,31 @@ const struct profile_item *opinion_source(const struct opinion *opinion, uint32_
 
 /* ---- new wines ---- */
 
+#define SAMPLE 64 /* wines, evenly taken: what the average one means to the shopper */
+
 /* Their scores together, since what a shopper is like is worked out once for all of them: first the
- * known ones, then for each unknown one those that stand for it. */
+ * sample, then the known new wines, then for each unknown one those that stand for it. */
 struct newcomers {
-    struct scored scores[MAPPING_NEW + MAPPING_UNKNOWN * MAPPING_NEAR];
-    size_t known, count;
+    struct scored scores[SAMPLE + MAPPING_NEW + MAPPING_UNKNOWN * MAPPING_NEAR];
+    size_t known, count; /* the sample counts as known */
     const struct unknown_wine *unknown[MAPPING_UNKNOWN];
     size_t unknown_count;
 };
 
+static void add_newcomer(struct newcomers *newcomers, uint32_t number)
+{
+    newcomers->scores[newcomers->count++] = (struct scored){.wine = number};
+}
+
 static void gather(
     const struct mapping *mapping, opinion_filter *filter, void *ctx, struct newcomers *newcomers)
 {
+    size_t wines = trained_info(mapping->trained)->wines;
+    for (size_t i = 0; i < SAMPLE; i++)
+        add_newcomer(newcomers, (uint32_t)(i * wines / SAMPLE));
     for (size_t i = 0; i < mapping->fresh_count; i++) {
         if (filter(ctx, mapping->from_trained[mapping->fresh[i]]))
-            newcomers->scores[newcomers->count++].wine = mapping->fresh[i];
+            add_newcomer(newcomers, mapping->fresh[i]);
     }
     newcomers->known = newcomers->count;
     for (size_t i = 0; i < mapping->unknown_count; i++) {
@@ -250,24 +260,37 @@ static void gather(
             continue;
         newcomers->unknown[newcomers->unknown_count++] = unknown;
         for (size_t j = 0; j < unknown->count; j++)
-            newcomers->scores[newcomers->count++].wine = unknown->near[j];
+            add_newcomer(newcomers, unknown->near[j]);
     }
 }
 
-/* From the model's numbers and the stand-ins' scores to the catalogue's wines with one each. */
-static size_t settle(const struct mapping *mapping, struct newcomers *newcomers)
+/* Worth a place is what suits the shopper clearly better than the average wine does. */
+static float least_worth(const struct newcomers *newcomers)
 {
-    struct scored *scores = newcomers->scores;
-    for (size_t i = 0; i < newcomers->known; i++)
-        scores[i].wine = mapping->from_trained[scores[i].wine];
-    size_t count = newcomers->known, next = newcomers->known;
+    float sum = 0, squares = 0;
+    for (size_t i = 0; i < SAMPLE; i++) {
+        sum += newcomers->scores[i].score;
+        squares += newcomers->scores[i].score * newcomers->scores[i].score;
+    }
+    float mean = sum / SAMPLE;
+    return mean + sqrtf(fmaxf(0, squares / SAMPLE - mean * mean));
+}
+
+/* From the model's numbers and the stand-ins' scores to the catalogue's wines with one each. */
+static size_t settle(
+    const struct mapping *mapping, const struct newcomers *newcomers, struct scored *list)
+{
+    const struct scored *scores = newcomers->scores;
+    size_t count = 0, next = newcomers->known;
+    for (size_t i = SAMPLE; i < newcomers->known; i++)
+        list[count++] = (struct scored){
+            .wine = mapping->from_trained[scores[i].wine], .score = scores[i].score};
     for (size_t i = 0; i < newcomers->unknown_count; i++) {
         const struct unknown_wine *unknown = newcomers->unknown[i];
         float sum = 0;
         for (size_t j = 0; j < unknown->count; j++)
-            sum += scores[next++].score;
-        scores[count++] =
-            (struct scored){.wine = unknown->wine, .score = sum / (float)unknown->count};
+            sum += unknown->share[j] * scores[next++].score;
+        list[count++] = (struct scored){.wine = unknown->wine, .score = sum};
     }
     return count;
 }
@@ -275,22 +298,22 @@ static size_t settle(const struct mapping *mapping, struct newcomers *newcomers)
 size_t opinion_new(const struct opinion *opinion, opinion_filter *filter, void *ctx,
     struct scored best[OPINION_NEW])
 {
-    struct newcomers newcomers = {.count = 0};
+    struct newcomers newcomers;
+    struct scored list[MAPPING_NEW + MAPPING_UNKNOWN];
+    newcomers.count = newcomers.unknown_count = 0;
     if (!opinion->mapping || !opinion->preference_count)
         return 0;
     gather(opinion->mapping, filter, ctx, &newcomers);
-    if (newcomers.count == 0)
+    if (newcomers.count == SAMPLE)
         return 0;
     trained_score(opinion->mapping->trained, opinion->preferences, opinion->preference_count,
         newcomers.scores, newcomers.count);
-    size_t count = settle(opinion->mapping, &newcomers);
-    count = scored_select(newcomers.scores, count, OPINION_NEW);
-    /* Worth a place is what would be among the wines of the longest list. */
-    size_t last = opinion->ranked_count < MODEL_MAX_LIST ? opinion->ranked_count : MODEL_MAX_LIST;
-    float least = last ? opinion->ranked[last - 1].score : 0;
+    size_t count = settle(opinion->mapping, &newcomers, list);
+    count = scored_select(list, count, OPINION_NEW);
+    float least = least_worth(&newcomers);
     size_t kept = 0;
-    while (kept < count && newcomers.scores[kept].score >= least) {
-        best[kept] = newcomers.scores[kept];
+    while (kept < count && list[kept].score >= least) {
+        best[kept] = list[kept];
         kept++;
     }
     return kept;

@@ -59,8 +59,8 @@ size_t opinion_history(const struct opinion *opinion, struct preference history[
 void opinion_reorder(struct opinion *opinion, const float *scores, size_t count);
 
 /* The best of the wines that are new in the shop or of which too little is known to learn from, as
- * far as they would be among the first MODEL_MAX_LIST; returns how many. What the model has never
- * heard of has the mean score of the wines that stand for it. */
+ * far as they are worth a place: a deviation above the average wine. Returns how many. What the
+ * model has never heard of has the mean score of the wines that stand for it. */
 size_t opinion_new(const struct opinion *opinion, opinion_filter *filter, void *ctx,
     struct scored best[OPINION_NEW]);
 

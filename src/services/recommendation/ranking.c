@@ -223,7 +223,7 @@ struct personal {
     int arms;
     struct interleave draft;
     struct scored fresh[OPINION_NEW];
-    size_t fresh_count, next_fresh, next_newest, next_popular;
+    size_t fresh_count, next_newest, next_popular;
     bool fresh_ranked;
 };
 
@@ -281,8 +281,8 @@ static bool pick_new(struct picking *picking, struct personal *personal)
     if (!opinion->mapping || !opinion->preference_count)
         return pick_newest(picking, personal);
     rank_new(picking, personal);
-    while (personal->next_fresh < personal->fresh_count) {
-        uint32_t wine = personal->fresh[personal->next_fresh++].wine;
+    for (size_t i = 0; i < personal->fresh_count; i++) {
+        uint32_t wine = personal->fresh[i].wine;
         if (judge(picking, wine) != INTERLEAVE_FREE)
             continue;
         if (picking->snapshot->wines[wine].fresh)
@@ -325,7 +325,7 @@ static void form_opinions(struct picking *picking, struct personal *personal, bo
     struct mapping *const *mappings = picking->snapshot->mappings;
     experiment = experiment && mappings[MODEL_ARM_A] && mappings[MODEL_ARM_B];
     personal->arms = experiment ? 2 : 1;
-    personal->fresh_count = personal->next_fresh = personal->next_newest = 0;
+    personal->fresh_count = personal->next_newest = 0;
     personal->next_popular = 0;
     personal->fresh_ranked = false;
     leave_out(picking, profile->order, profile->order_count);

@@ -190,25 +190,85 @@ static void rank(struct snapshot *snapshot, struct rankings *rankings)
 
 /* ---- trained models ---- */
 
-/* A mapping depends on the wines and the model alone; the snapshot before may have it. */
-static void map_trained(struct snapshot *made, struct trained *const trained[MODEL_TRAINED],
-    const struct snapshot *before, bool wines_changed)
+/* What the wines are like, weighed by what tells who will want them, as in training. */
+struct demand_input {
+    struct feature *features;
+    const struct feature **lists;
+    size_t *counts, count, numbers;
+};
+
+static struct demand_input copy_demand(const struct catalogue *catalogue)
 {
+    struct demand_input input = {
+        .count = catalogue->count, .numbers = text_index_count(catalogue->features)};
+    float *ratios = zeroed(input.numbers, sizeof(*ratios));
+    size_t total = 0;
+    for (size_t i = 0; i < input.numbers; i++)
+        ratios[i] = taste_demand_ratio(text_index_text(catalogue->features, (uint32_t)i));
+    for (size_t i = 0; i < catalogue->count; i++)
+        total += catalogue->wines[i].feature_count;
+    input.features = zeroed(total, sizeof(*input.features));
+    input.lists = zeroed(catalogue->count, sizeof(*input.lists));
+    input.counts = zeroed(catalogue->count, sizeof(*input.counts));
+    struct feature *next = input.features;
+    for (size_t i = 0; i < catalogue->count; i++) {
+        const struct wine *wine = &catalogue->wines[i];
+        input.lists[i] = next;
+        input.counts[i] = wine->feature_count;
+        for (size_t j = 0; j < wine->feature_count; j++, next++)
+            *next = (struct feature){.number = wine->features[j].number,
+                .weight = wine->features[j].weight * ratios[wine->features[j].number]};
+    }
+    free(ratios);
+    return input;
+}
+
+static void release_demand(struct demand_input *input)
+{
+    free(input->features);
+    free(input->lists);
+    free(input->counts);
+}
+
+/* A mapping depends on the wines and the model alone: the snapshot before may have it. */
+static struct mapping *kept_mapping(
+    const struct snapshot *before, const struct trained *trained, bool wines_changed)
+{
+    for (int i = 0; before && !wines_changed && i < MODEL_TRAINED; i++) {
+        if (before->mappings[i] && before->mappings[i]->trained == trained)
+            return before->mappings[i];
+    }
+    return NULL;
+}
+
+static bool needs_mapping(const struct model *model, bool wines_changed)
+{
+    for (int i = 0; i < MODEL_TRAINED; i++) {
+        if (model->trained[i] && !kept_mapping(model->snapshot, model->trained[i], wines_changed))
+            return true;
+    }
+    return false;
+}
+
+static void map_trained(struct snapshot *made, struct trained *const trained[MODEL_TRAINED],
+    const struct snapshot *before, bool wines_changed, const struct demand_input *demand)
+{
+    struct content *content = NULL;
     for (int i = 0; i < MODEL_TRAINED; i++) {
         if (!trained[i])
             continue;
-        for (int j = 0; j < MODEL_TRAINED && !made->mappings[i]; j++) {
-            struct mapping *same = wines_changed ? NULL : before->mappings[j];
-            if (same && same->trained == trained[i])
-                made->mappings[i] = mapping_retain(same);
+        struct mapping *same = kept_mapping(before, trained[i], wines_changed);
+        for (int j = 0; j < i && !same; j++)
+            same = trained[j] == trained[i] ? made->mappings[j] : NULL;
+        if (same) {
+            made->mappings[i] = mapping_retain(same);
+            continue;
         }
-        for (int j = 0; j < i && !made->mappings[i]; j++) {
-            if (trained[j] == trained[i])
-                made->mappings[i] = mapping_retain(made->mappings[j]);
-        }
-        if (!made->mappings[i])
-            made->mappings[i] = mapping_new(trained[i], made);
+        if (!content)
+            content = content_new(demand->count, demand->numbers, demand->lists, demand->counts);
+        made->mappings[i] = mapping_new(trained[i], made, content);
     }
+    content_free(content);
 }
 
 enum model_change model_rebuild(struct model *model, int64_t now_ms)
@@ -216,6 +276,7 @@ enum model_change model_rebuild(struct model *model, int64_t now_ms)
     struct snapshot *made = zeroed(1, sizeof(*made));
     atomic_init(&made->references, 1);
     struct taste_input taste = {0};
+    struct demand_input demand = {0};
     pthread_mutex_lock(&model->learning);
     bool wines_changed = model->wines_changed;
     if (!wines_changed && !model->counts_changed) {
@@ -226,6 +287,8 @@ enum model_change model_rebuild(struct model *model, int64_t now_ms)
     copy_wines(model, made);
     if (wines_changed)
         taste = copy_taste(&model->catalogue);
+    if (needs_mapping(model, wines_changed))
+        demand = copy_demand(&model->catalogue);
     struct together_input together = copy_together(model);
     struct rankings rankings = copy_rankings(&model->catalogue, made, now_ms);
     struct trained *trained[MODEL_TRAINED];
@@ -244,7 +307,8 @@ enum model_change model_rebuild(struct model *model, int64_t now_ms)
     free(together.pairs);
     free(together.occurrences);
     rank(made, &rankings);
-    map_trained(made, trained, model->snapshot, wines_changed);
+    map_trained(made, trained, model->snapshot, wines_changed, &demand);
+    release_demand(&demand);
     for (int i = 0; i < MODEL_TRAINED; i++)
         trained_release(trained[i]);
 

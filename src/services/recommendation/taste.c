@@ -1,6 +1,7 @@
 #include "taste.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,6 +102,34 @@ size_t taste_features(struct text_index *names, const struct wine_document *docu
             weights->pairings / sqrt((double)document->pairing_count));
     qsort(features, list.count, sizeof(*features), by_number);
     return list.count;
+}
+
+float taste_demand_ratio(const char *feature)
+{
+    static const struct {
+        const char *kind;
+        size_t weight;
+    } kinds[] = {
+        {"type:", offsetof(struct taste_weights, type)},
+        {"grape:", offsetof(struct taste_weights, grapes)},
+        {"country:", offsetof(struct taste_weights, country)},
+        {"region:", offsetof(struct taste_weights, region)},
+        {"appellation:", offsetof(struct taste_weights, appellation)},
+        {"elaborate:", offsetof(struct taste_weights, elaborate)},
+        {"winery:", offsetof(struct taste_weights, winery)},
+        {"body:", offsetof(struct taste_weights, body)},
+        {"acidity:", offsetof(struct taste_weights, acidity)},
+        {"sweetness:", offsetof(struct taste_weights, sweetness)},
+        {"tannin:", offsetof(struct taste_weights, tannin)},
+        {"price:", offsetof(struct taste_weights, price)},
+        {"pairing:", offsetof(struct taste_weights, pairings)},
+    };
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+        if (strncmp(feature, kinds[i].kind, strlen(kinds[i].kind)) == 0)
+            return (float)(*(const double *)((const char *)&taste_demand + kinds[i].weight) /
+                           *(const double *)((const char *)&taste_likeness + kinds[i].weight));
+    }
+    return 1;
 }
 
 /* ---- the scorer ---- */

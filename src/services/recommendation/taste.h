@@ -26,6 +26,9 @@ extern const struct taste_weights taste_demand;
 size_t taste_features(struct text_index *names, const struct wine_document *document,
     const struct taste_weights *weights, struct feature features[WINE_MAX_FEATURES]);
 
+/* How much more a feature says by taste_demand than by taste_likeness; by its name. */
+float taste_demand_ratio(const char *feature);
+
 struct taste_wine {
     uint32_t group; /* neighbours are of other groups */
     uint32_t first; /* its features in the array; the next wine's `first` ends them */
