@@ -55,7 +55,10 @@ static bool looks_like_number(const char *query)
 
 const char *activity_scrub(struct arena *arena, const char *query)
 {
-    const char *trimmed = text_trim(arena, query);
+    char *trimmed = text_trim(arena, query);
+    /* JSON may hold line breaks and tabs; no reader of the stream takes them in a text. */
+    for (char *c = trimmed; *c; c++)
+        *c = iscntrl((unsigned char)*c) ? ' ' : *c;
     return looks_like_email(trimmed) || looks_like_number(trimmed) ? "***" : trimmed;
 }
 

@@ -30,8 +30,8 @@ struct activity {
 int activity_read(const json_t *body, int64_t now_ms, struct arena *arena,
     struct activity **activities, struct error *error);
 
-/* The query as it may be published: white space at the ends cut, "***" for what looks like an
- * e-mail address, a telephone or a card number. */
+/* The query as it may be published: on one line, white space at the ends cut, "***" for what looks
+ * like an e-mail address, a telephone or a card number. */
 const char *activity_scrub(struct arena *arena, const char *query);
 
 /* Appends the event's data: the shopper (`user` or else `guest`, both may be "") and the rest. */
