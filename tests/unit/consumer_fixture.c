@@ -437,10 +437,14 @@ void put_numbered(struct consumer_fixture *f, int rounds)
 struct stream_consumer_stats await(struct consumer_fixture *f, int64_t events)
 {
     struct stream_consumer_stats stats;
+    int64_t last = -1;
     for (int i = 0; i < 20000; i++) {
         stream_consumer_stats(f->consumer, &stats);
         if (stats.events >= events)
             return stats;
+        if (stats.events > last)
+            i = 0;
+        last = stats.events;
         usleep(1000);
     }
     fail_msg("only %lld events came", (long long)stats.events);
