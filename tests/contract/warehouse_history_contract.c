@@ -142,6 +142,26 @@ static void interactions_of_a_shopper_hold_those_of_its_guests(void **state)
         ask_query(f, (struct warehouse_interaction_query){.shopper = "none"}).count, 0);
 }
 
+static void what_was_not_delivered_is_no_bottle(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const statuses[] = {"pending", "confirmed", "rejected", "cancelled"};
+    for (int i = 0; i < 4; i++) {
+        char order[8];
+        snprintf(order, sizeof(order), "o%d", i);
+        load_order(f, order, "s1", NOW + i, "w1", 2);
+        if (i)
+            load_status(f, order, statuses[i], 9);
+    }
+    for (int limit = 0; limit <= 10; limit += 10) {
+        struct seen seen =
+            ask_query(f, (struct warehouse_interaction_query){.shopper = "s1", .limit = limit});
+        assert_int_equal(seen.count, 4);
+        for (size_t i = 0; i < 4; i++)
+            assert_int_equal((int)seen.items[i].value, i < 2 ? 2 : 0);
+    }
+}
+
 static void a_batch_may_forget_in_its_middle(void **state)
 {
     struct fixture *f = *state;
@@ -329,6 +349,7 @@ int main(void)
         WAREHOUSE_TEST(the_forgotten_leave_their_imported_ratings),
         WAREHOUSE_TEST(interactions_are_of_a_time),
         WAREHOUSE_TEST(interactions_of_a_shopper_hold_those_of_its_guests),
+        WAREHOUSE_TEST(what_was_not_delivered_is_no_bottle),
         WAREHOUSE_TEST(a_batch_may_forget_in_its_middle),
         WAREHOUSE_TEST(texts_that_are_too_long_are_cut),
         WAREHOUSE_TEST(the_period_before_is_for_comparison),

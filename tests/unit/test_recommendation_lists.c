@@ -532,6 +532,27 @@ static void a_shopper_of_long_ago_is_remembered(void **state)
                 .lines = lines,
                 .line_count = 2}}};
     load_facts(warehouse, facts, sizeof(facts) / sizeof(*facts));
+    struct warehouse_line rejected_line = {.wine_id = id_of(f, 18), .quantity = 1};
+    struct warehouse_fact rejected[] = {{.kind = WAREHOUSE_ORDER,
+                                            .event_id = "",
+                                            .at_ms = NOW - 155 * DAY,
+                                            .sequence = 1,
+                                            .shopper = "S",
+                                            .wine_id = "",
+                                            .order = {.order_id = "O2",
+                                                .country = "US",
+                                                .region = "CA",
+                                                .currency = "USD",
+                                                .lines = &rejected_line,
+                                                .line_count = 1}},
+        {.kind = WAREHOUSE_ORDER_STATUS,
+            .event_id = "",
+            .at_ms = NOW - 155 * DAY,
+            .sequence = 2,
+            .shopper = "",
+            .wine_id = "",
+            .status = {.order_id = "O2", .status = "rejected"}}};
+    load_facts(warehouse, rejected, 2);
     assert_false(ask(f, &query, picks).personal);
     struct model_answer answer = ask_until_whole(f, recall, &query, picks);
     assert_true(answer.personal);

@@ -164,7 +164,7 @@ struct warehouse_interaction {
     const char *shopper; /* "" when not known, or forgotten; guests by whom they turned out to be */
     const char *wine_id;
     const char *order_id; /* of ORDER; else "" */
-    double value;         /* quantity, or stars */
+    double value;         /* quantity (0 if the order was rejected or cancelled), or stars */
 };
 
 /* ---- the report ---- */

@@ -312,6 +312,11 @@ static int compare_rows(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+static bool is_undone(const struct memory_order *order)
+{
+    return strcmp(order->status, "rejected") == 0 || strcmp(order->status, "cancelled") == 0;
+}
+
 static void pass(const struct warehouse_memory *warehouse, const struct memory_row *row,
     struct warehouse_interaction *interaction)
 {
@@ -324,6 +329,8 @@ static void pass(const struct warehouse_memory *warehouse, const struct memory_r
         .order_id = row->kind == WAREHOUSE_ORDER ? warehouse->orders.rows[row->order].id : "",
         .value = row->value,
     };
+    if (row->kind == WAREHOUSE_ORDER && is_undone(&warehouse->orders.rows[row->order]))
+        interaction->value = 0;
 }
 
 static int interactions(struct warehouse *base, const struct warehouse_interaction_query *query,

@@ -20,11 +20,16 @@
     "SELECT * FROM (" ROWS_OF(                                                                     \
         kind, table, order, value, who) " ORDER BY f.at_ms DESC LIMIT " limit ") v" kind
 
+/* Of an order line: 0 when nothing was delivered. */
+#define BOTTLES_KEPT                                                                               \
+    "CASE WHEN EXISTS (SELECT 1 FROM fact_order o WHERE o.order_id = f.order_id"                   \
+    " AND o.status IN ('rejected', 'cancelled')) THEN 0 ELSE f.quantity END"
+
 #define EVERY_KIND(part, ...)                                                                      \
     part("0", "fact_view", "''", "1", __VA_ARGS__) " UNION ALL " part(                             \
         "1", "fact_click", "''", "1", __VA_ARGS__) " UNION ALL " part("2", "fact_cart", "''",      \
         "f.quantity", __VA_ARGS__) " UNION ALL " part("3", "fact_order_line", "f.order_id",        \
-        "f.quantity", __VA_ARGS__) " UNION ALL " part("4", "fact_rating", "''", "f.stars",         \
+        BOTTLES_KEPT, __VA_ARGS__) " UNION ALL " part("4", "fact_rating", "''", "f.stars",         \
         __VA_ARGS__) " ORDER BY 1, 5, 2, 3, 4, 6"
 
 /* $3: the shopper and the guests merged into it. */

@@ -261,6 +261,8 @@ void learn_past_end(struct past *past)
     for (size_t i = 0; i < past->count; i++)
         wines[i] = past->wines[i];
     model_order(past->model, past->shopper, past->order_id, wines, past->count, past->at_ms);
+    if (past->undone)
+        model_order_undone(past->model, past->shopper, past->order_id);
     past->count = 0;
 }
 
@@ -274,6 +276,7 @@ static void gather_line(struct past *past, const struct warehouse_interaction *i
     strcpy(past->shopper, interaction->shopper);
     strcpy(past->wines[past->count++], interaction->wine_id);
     past->at_ms = interaction->at_ms;
+    past->undone = interaction->value <= 0;
 }
 
 void learn_past(struct past *past, const struct warehouse_interaction *interaction)

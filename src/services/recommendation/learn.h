@@ -24,6 +24,7 @@ struct past {
     char wines[PROFILE_ORDER][ID_SIZE];
     size_t count;
     int64_t at_ms;
+    bool undone; /* the order was rejected or cancelled */
 };
 void learn_past(struct past *past, const struct warehouse_interaction *interaction);
 void learn_past_end(struct past *past);

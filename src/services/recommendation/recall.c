@@ -65,6 +65,7 @@ struct reading {
     uint32_t lines[PROFILE_ORDER];
     size_t line_count;
     int64_t ordered_ms;
+    bool undone;
 };
 
 static void end_order(struct reading *reading)
@@ -76,6 +77,8 @@ static void end_order(struct reading *reading)
             WEIGHT_ORDER, reading->ordered_ms);
     profiles_order(reading->past, reading->shopper, reading->order_id, reading->lines,
         reading->line_count, reading->ordered_ms);
+    if (reading->undone)
+        profiles_order_undone(reading->past, reading->shopper, reading->order_id);
     reading->line_count = 0;
 }
 
@@ -89,6 +92,7 @@ static void add_line(
     strcpy(reading->order_id, interaction->order_id);
     reading->lines[reading->line_count++] = wine;
     reading->ordered_ms = interaction->at_ms;
+    reading->undone = interaction->value <= 0;
 }
 
 static int remember(void *ctx, const struct warehouse_interaction *interaction)
