@@ -168,6 +168,23 @@ def test_erasure_forgets_the_taste(store):
     until(forgotten)
 
 
+def test_lists_are_counted_by_what_they_were_made(store):
+    def counted():
+        text = store.client().get(store.url + "/metrics").text
+        name = 'recommendation_lists_total{list="%s",by="%s"} '
+        lines = text.splitlines()
+        return [
+            float(next(line for line in lines if line.startswith(name % what)).rsplit(" ", 1)[1])
+            for what in (("personal", "popular"), ("basket", "empty"), ("personal", "model"))
+        ]
+
+    before = counted()
+    recommended(store.client())
+    recommended(store.client(), list="basket")
+    after = counted()
+    assert [b - a for a, b in zip(before, after)] == [1, 1, 0]
+
+
 @pytest.mark.parametrize("limit, status", LIMITS)
 def test_recommendations_refuse_a_bad_limit(store, limit, status):
     answer = store.client().get(f"{store.api}/recommendations", params={"limit": limit}, timeout=10)

@@ -9,7 +9,7 @@
 #define MAX_REGION 8
 #define MAX_TYPES 20
 
-static const char *const lists[] = {
+static const char *const lists[LIST_QUERY_LISTS] = {
     [MODEL_PERSONAL] = "personal",
     [MODEL_BASKET_OF] = "basket",
     [MODEL_BUY_AGAIN] = "buy_again",

@@ -16,6 +16,8 @@ struct list_query {
  * exchange's. */
 bool list_query_read(struct exchange *exchange, int64_t now_ms, struct list_query *query);
 
+#define LIST_QUERY_LISTS 3
+
 /* The list's name in the contract. */
 const char *list_query_name(enum model_list list);
 

@@ -115,6 +115,7 @@ struct model_answer {
     size_t count;
     bool personal; /* whether any came from what the shopper did */
     bool whole;    /* whether the shopper's past is known; see profiles.h */
+    bool trained;  /* whether by a trained model */
     bool empty;    /* no basket, or nothing ordered: there is nothing to start from */
 };
 

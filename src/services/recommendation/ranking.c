@@ -503,7 +503,8 @@ void model_recommend(struct model *model, const struct model_query *query, struc
     struct snapshot *snapshot = snapshot_acquire(model);
     struct picking picking = begin(model, snapshot, &profile, query);
     picking.picks = picks;
-    *answer = (struct model_answer){.whole = profile.whole};
+    *answer = (struct model_answer){
+        .whole = profile.whole, .trained = snapshot->mappings[MODEL_CURRENT] != NULL};
     lists[query->list](&picking, answer);
     answer->count = picking.count;
     snapshot_release(snapshot);
@@ -573,7 +574,8 @@ void model_draft_finish(struct model_draft *draft, const struct model_query *que
     if (scores)
         opinion_reorder(&draft->personal.opinions[0], scores, draft->candidates.count);
     leave_out_gone(&picking, &draft->personal.opinions[0]);
-    *answer = (struct model_answer){.whole = draft->profile.whole};
+    *answer = (struct model_answer){
+        .whole = draft->profile.whole, .trained = draft->snapshot->mappings[MODEL_CURRENT] != NULL};
     draw_up(&picking, &draft->personal, answer);
     answer->count = picking.count;
     snapshot_release(draft->snapshot);

@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "documents.h"
 #include "list_query.h"
+#include "metrics.h"
 #include "outside.h"
 #include "recall.h"
 #include "service.h"
@@ -132,6 +133,18 @@ static const struct model_pick *pick_of(
     return NULL;
 }
 
+static void count_list(const struct listing *listing, bool filled)
+{
+    enum list_source source = LIST_EMPTY;
+    if (filled && !listing->answer.personal)
+        source = LIST_POPULAR;
+    else if (filled)
+        source = listing->answer.trained ? LIST_BY_MODEL : LIST_BY_FIRST_DAYS;
+    struct counter *counter = listing->service->lists[listing->query.model.list][source];
+    if (counter)
+        counter_increment(counter);
+}
+
 static void append_items(struct buffer *body, const struct listing *listing,
     const struct document *documents, size_t count)
 {
@@ -158,6 +171,7 @@ static void reply(struct listing *listing, const struct document *documents, siz
     buffer_append_text(&body, "{\"items\":[");
     append_items(&body, listing, documents, count);
     bool filled = body.data[body.length - 1] == '}';
+    count_list(listing, filled);
     buffer_append_text(&body, "],\"list\":\"");
     buffer_append_text(&body, list_query_name(listing->query.model.list));
     buffer_append_text(&body, "\",\"personal\":");

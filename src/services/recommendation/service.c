@@ -50,9 +50,27 @@ static double count_profiles(void *ctx)
     return (double)stats.profiles;
 }
 
+static void register_lists(struct recommendation_service *service)
+{
+    static const char *const sources[LIST_SOURCES] = {
+        [LIST_BY_MODEL] = "model",
+        [LIST_BY_FIRST_DAYS] = "first_days",
+        [LIST_POPULAR] = "popular",
+        [LIST_EMPTY] = "empty",
+    };
+    for (int list = 0; list < LIST_QUERY_LISTS; list++) {
+        for (int source = 0; source < LIST_SOURCES; source++)
+            service->lists[list][source] = metrics_counter(service->options.metrics,
+                "recommendation_lists_total", "Lists of recommendations, by what they were made.",
+                (const char *const[]){
+                    "list", list_query_name((enum model_list)list), "by", sources[source], NULL});
+    }
+}
+
 static void register_metrics(struct recommendation_service *service)
 {
     struct metrics *metrics = service->options.metrics;
+    register_lists(service);
     metrics_counter_callback(metrics, "recommendation_events_total",
         "Events the model has learnt from.", NULL, count_taken, service);
     metrics_gauge_callback(

@@ -4,6 +4,7 @@
 
 #include "exchange.h"
 #include "experiments.h"
+#include "list_query.h"
 #include "model.h"
 #include "models.h"
 #include "money.h"
@@ -20,12 +21,17 @@
 #define RECENT_EVENTS 65536 /* what the stream consumer may tell again */
 #define MAX_TOLD 500        /* events in one call of the consumer */
 
+/* By what a list was made: a trained model, the first days' scorers, what is popular; or nothing
+ * was there to list. */
+enum list_source { LIST_BY_MODEL, LIST_BY_FIRST_DAYS, LIST_POPULAR, LIST_EMPTY, LIST_SOURCES };
+
 struct recommendation_service {
     struct recommendation_options options;
     char currency[MONEY_CURRENCY_SIZE];
     struct router *router;
     struct model *model;
     struct experiments *experiments;
+    struct counter *lists[LIST_QUERY_LISTS][LIST_SOURCES]; /* NULL without metrics */
     struct models *models;
     struct trainer *trainer;
     struct recall *recall;
