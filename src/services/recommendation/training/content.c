@@ -124,7 +124,7 @@ void content_add_gram(const struct content *content, float factor, float *matrix
 
 /* ---- neighbours ---- */
 
-#define MOST_CANDIDATES 4000
+#define MOST_CANDIDATES 1500
 #define MOST_FEATURES 256
 
 struct content_workspace {

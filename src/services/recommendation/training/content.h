@@ -35,7 +35,7 @@ struct content_workspace *content_workspace_new(const struct content *content);
 void content_workspace_free(struct content_workspace *space);
 
 /* The wines most like this one among those for which `admitted` is true; at most `max`, best first.
- * In a large catalogue, among the few thousand that share its rarest features. */
+ * In a large catalogue, among the 1,500 that share its rarest features. */
 size_t content_nearest(const struct content *content, struct content_workspace *space,
     uint32_t wine, const bool *admitted, struct scored *list, size_t max);
 
