@@ -1,20 +1,23 @@
 """Ratings from elsewhere, training, lists for a file of shoppers, evaluation, versions: the commands
 beside a running store, with X-Wines (or the like of it)."""
 
+import contextlib
 import csv
 import math
 import re
+import subprocess
+import threading
 import time
 
 import pytest
 
-from support import PROGRAM, Store, eventually, run_program, x_wines  # noqa: F401
+from postgres import Postgres
+from support import PROGRAM, Store, eventually, x_wines
 
 
-@pytest.fixture(scope="module")
-def learned():
+def learned_store(settings=()):
     """A store with the catalogue and the training period's ratings, and a model of them."""
-    store = Store(demo=False)
+    store = Store(demo=False, settings=settings)
     folder = x_wines()
     done = store.command("import", folder / "wines.csv", "--stock", "60")
     assert done.returncode == 0, done.stderr
@@ -22,8 +25,31 @@ def learned():
     assert done.returncode == 0, done.stderr[:2000]
     done = store.command("train")
     assert done.returncode == 0, done.stderr
+    return store
+
+
+@pytest.fixture(scope="module")
+def learned():
+    store = learned_store()
     yield store
     store.remove()
+
+
+@pytest.fixture(scope="module", params=["sqlite", "memory", "postgres"])
+def learned_anywhere(request):
+    """The same from each engine of the warehouse."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("learned")
+        return
+    with contextlib.ExitStack() as after:
+        warehouse = "memory:"
+        if request.param == "postgres":
+            server = Postgres()
+            after.callback(server.remove)
+            warehouse = server.url
+        store = learned_store([f"warehouse={warehouse}"])
+        after.callback(store.remove)
+        yield store
 
 
 def rows(name):
@@ -63,7 +89,8 @@ def recommend(store, shoppers, path, *arguments):
 # ---------------------------------------------------------------- lists
 
 
-def test_lists_foretell_what_is_rated_next(learned, tmp_path):
+def test_lists_foretell_what_is_rated_next(learned_anywhere, tmp_path):
+    learned = learned_anywhere
     seen, truth = {}, {}
     for row in rows("ratings_train.csv"):
         seen.setdefault(row["UserID"], set()).add(row["WineID"])
@@ -190,7 +217,8 @@ def test_bad_ratings_keep_the_file_out(learned, tmp_path):
     assert not done.stderr and wine not in lists["anna"]
 
 
-def test_ratings_twice_are_ratings_once(learned, tmp_path):
+def test_ratings_twice_are_ratings_once(learned_anywhere, tmp_path):
+    learned = learned_anywhere
     wines = [row["WineID"] for row in rows("wines.csv")[:6]]
     path = rating_file(
         tmp_path / "ratings.csv", *(f"bella,{wine},4,,2020-08-25 02:29:49" for wine in wines))
@@ -297,8 +325,6 @@ def test_a_broken_model_is_refused_and_the_last_good_one_serves(tmp_path):
 
 
 def test_one_training_at_a_time(learned):
-    import threading
-
     results = []
     threads = [threading.Thread(target=lambda: results.append(learned.command("train"))) for _ in range(3)]
     for thread in threads:
@@ -312,8 +338,6 @@ def test_one_training_at_a_time(learned):
 
 
 def test_the_store_stops_while_it_trains(tmp_path):
-    import subprocess
-
     store = Store(demo=False)
     try:
         folder = x_wines()

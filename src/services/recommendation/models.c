@@ -173,7 +173,10 @@ static int read_version(
         rc = trained_read(out, bytes.data, bytes.length, error);
     if (rc == 0)
         trained_set_record(*out, &info.record);
-    if (rc == ERROR_INVALID) {
+    /* The blob store says ERROR_INTERNAL of a blob that was cut or altered. */
+    if (rc == ERROR_INVALID || rc == ERROR_INTERNAL) {
+        rc = ERROR_INVALID;
+        error->code = rc;
         atomic_fetch_add_explicit(&models->refused, 1, memory_order_relaxed);
         log_write(LOG_ERROR, COMPONENT, NULL, "model %lld is refused: %s", (long long)version,
             error->message);
@@ -222,19 +225,20 @@ static int64_t chosen_version(struct models *models)
     return json && json_unpack(json, "{s:I}", "version", &version) == 0 ? version : 0;
 }
 
-/* The chosen one, or the newest good one before it; where none is chosen, the newest. */
-static struct trained *read_current(struct found *found)
+/* The chosen one, or the newest good one before it; where none is chosen, the newest. NULL when
+ * there is none. ERROR_UNAVAILABLE while the blob store cannot be read. */
+static int read_current(struct found *found, struct trained **out, struct error *error)
 {
     int64_t chosen = chosen_version(found->models);
+    *out = NULL;
     for (size_t i = found->count; i-- > 0;) {
-        struct trained *trained = NULL;
-        struct error error;
         int64_t version = found->versions[i].record.version;
-        if ((!chosen || version <= chosen) &&
-            read_version(found->models, version, &trained, &error) == 0)
-            return trained;
+        int rc = chosen && version > chosen ? ERROR_INVALID
+                                            : read_version(found->models, version, out, error);
+        if (rc != ERROR_INVALID && rc != ERROR_NOT_FOUND)
+            return rc;
     }
-    return NULL;
+    return 0;
 }
 
 static int load(struct models *models, struct error *error)
@@ -242,11 +246,14 @@ static int load(struct models *models, struct error *error)
     struct found *found = calloc(1, sizeof(*found));
     if (!found)
         abort();
+    struct trained *current = NULL;
     found->models = models;
     int rc = blob_list(models->blob, "models/", find_version, found, error);
     if (rc == 0) {
         qsort(found->versions, found->count, sizeof(*found->versions), compare_versions);
-        struct trained *current = read_current(found);
+        rc = read_current(found, &current, error);
+    }
+    if (rc == 0) {
         pthread_mutex_lock(&models->lock);
         memcpy(models->versions, found->versions, sizeof(found->versions));
         models->count = found->count;

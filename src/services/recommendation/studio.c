@@ -12,6 +12,9 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #define COMPONENT "recommendation"
 #define MEASURE_SHARE 0.1
@@ -21,6 +24,7 @@
 #define NEW_DRAWS 5
 #define NEW_MOST_WINES 3000 /* five more trainings are worth it up to here */
 #define TOP_MOST 100
+#define NICE 10 /* of work that somebody waits for */
 
 struct models *studio_models(struct recommendation_service *service)
 {
@@ -69,6 +73,7 @@ struct errand {
     int64_t as_of_ms;
     int threads;
     size_t least_events;
+    bool background;
     struct trained_info info;
     struct error *error;
     int rc;
@@ -78,12 +83,16 @@ static void *run_errand(void *argument)
 {
     struct errand *errand = argument;
     pthread_setname_np(pthread_self(), "training");
-    thread_background();
+    if (errand->background)
+        thread_background();
+    else
+        setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICE);
     errand->rc = errand->run(errand);
     return NULL;
 }
 
-/* On a thread that gives way to all others; waits for it. */
+/* On a thread of its own; waits for it. What somebody waits for yields to shoppers, and what nobody
+ * waits for runs when there is nothing else to do: on a busy machine that may be never. */
 static int send_out(struct errand *errand)
 {
     pthread_t thread;
@@ -190,6 +199,7 @@ int studio_train(struct recommendation_service *service, const struct studio_tra
         .as_of_ms = training->as_of_ms,
         .threads = training->threads,
         .least_events = training->least_events,
+        .background = training->background,
         .error = error};
     int rc = send_out(&errand);
     if (rc == 0 && info)

@@ -18,6 +18,7 @@ struct studio_training {
     int64_t as_of_ms; /* learn from what happened before; 0: till now */
     int threads;
     size_t least_events; /* with fewer there is nothing to learn */
+    bool background;     /* nobody waits: only when nothing else is to be done */
 };
 
 /* Trains from the catalogue and what happened, measures on the last tenth of it, keeps the model as

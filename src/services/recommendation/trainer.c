@@ -142,8 +142,9 @@ static void run(struct trainer *trainer, bool asked)
     trainer->taken_then = events_taken(trainer);
     set_running(trainer, true, NULL);
     int rc = studio_train(trainer->service,
-        &(struct studio_training){
-            .threads = trainer->options.threads, .least_events = asked ? 1 : TRAINER_LEAST_EVENTS},
+        &(struct studio_training){.threads = trainer->options.threads,
+            .least_events = asked ? 1 : TRAINER_LEAST_EVENTS,
+            .background = !asked},
         NULL, &error);
     if (rc == 0)
         atomic_fetch_add_explicit(&trainer->trained, 1, memory_order_relaxed);
