@@ -90,7 +90,7 @@ export const en = {
     personal: "Recommended for you",
     personalWhy: "From what you looked at, bought and rated.",
     basket: "Goes with your basket",
-    basketWhy: "What others put beside it, and what tastes well with it.",
+    basketWhy: "What others chose beside it.",
     again: "Buy again",
     againWhy: "Bottles you have had before.",
   },
