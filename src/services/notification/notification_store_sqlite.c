@@ -180,10 +180,10 @@ int notification_store_sqlite_open(
     if (!store)
         abort();
     store->base.ops = &sqlite_ops;
+    /* Not in the background, though the mail is: what is recorded is acknowledged from this thread,
+     * under locks of the queues' that orders wait for. */
     int rc = sqlite_db_open(&store->db, path,
-        &(struct sqlite_options){
-            .name = "notification", .migrations = migrations, .background = true},
-        error);
+        &(struct sqlite_options){.name = "notification", .migrations = migrations}, error);
     if (rc < 0) {
         free(store);
         return rc;

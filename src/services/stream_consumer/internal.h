@@ -75,9 +75,9 @@ struct reader {
     bool started;
     pthread_mutex_t lock; /* guards what follows, and the batches' state */
     pthread_cond_t wake;
-    bool woken;    /* by the stream */
-    bool signaled; /* a load is done, or the leases changed */
-    bool lost;     /* a load was refused: the leases are to be asked for anew */
+    atomic_bool woken; /* by the stream; set without the lock, waited for under it */
+    bool signaled;     /* a load is done, or the leases changed */
+    bool lost;         /* a load was refused: the leases are to be asked for anew */
     struct {
         bool answered; /* the warehouse was asked once */
         bool granted;  /* and gave an answer */

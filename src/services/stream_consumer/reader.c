@@ -56,11 +56,12 @@ void reader_pause(struct reader *reader, int64_t ms)
 
 void reader_wake(struct reader *reader)
 {
+    /* Who puts into the stream does not wait for a reader that yields to everybody: the lock is
+     * taken for the first of many wake-ups alone. */
+    if (atomic_exchange(&reader->woken, true))
+        return;
     pthread_mutex_lock(&reader->lock);
-    if (!reader->woken) {
-        reader->woken = true;
-        pthread_cond_broadcast(&reader->wake);
-    }
+    pthread_cond_broadcast(&reader->wake);
     pthread_mutex_unlock(&reader->lock);
 }
 
