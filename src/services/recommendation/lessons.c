@@ -27,8 +27,9 @@ static int take(void *ctx, const struct warehouse_interaction *interaction)
     default:
         return 0;
     }
-    bool taken_out = kind == TRAINED_CART && interaction->value <= 0;
-    if (!taken_out)
+    bool countable = kind == TRAINED_CART || kind == TRAINED_ORDER;
+    bool undone = countable && interaction->value <= 0; /* out of the cart; order not delivered */
+    if (!undone)
         event_collector_add(lessons->collector, interaction->shopper,
             shelf_find(lessons->shelf, interaction->wine_id), kind, (float)interaction->value,
             interaction->at_ms);
