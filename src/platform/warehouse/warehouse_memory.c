@@ -15,7 +15,7 @@ void table_grow(void **rows, size_t *capacity, size_t count, size_t size)
     memset((char *)*rows + count * size, 0, size);
 }
 
-bool memory_sold(const struct memory_order *order)
+bool memory_sold(const struct memory_purchase *order)
 {
     return strcmp(order->status, "confirmed") == 0 || strcmp(order->status, "shipped") == 0 ||
            strcmp(order->status, "delivered") == 0;
@@ -72,7 +72,7 @@ static void add_order(struct warehouse_memory *warehouse, const struct warehouse
         return;
     uint32_t number = text_index_add(warehouse->order_index, fact->order.order_id);
     uint32_t shopper = warehouse_memory_shopper(warehouse, fact->shopper);
-    struct memory_order *order = table_add(&warehouse->orders);
+    struct memory_purchase *order = table_add(&warehouse->orders);
     order->id = text_index_text(warehouse->order_index, number);
     order->currency = arena_strdup(warehouse->arena, fact->order.currency);
     order->at_ms = fact->at_ms;
@@ -99,7 +99,7 @@ static void set_status(struct warehouse_memory *warehouse, const struct warehous
     uint32_t number = text_index_find(warehouse->order_index, fact->status.order_id);
     if (number == TEXT_INDEX_NONE || warehouse->orders.rows[number].sequence >= fact->sequence)
         return;
-    struct memory_order *order = &warehouse->orders.rows[number];
+    struct memory_purchase *order = &warehouse->orders.rows[number];
     order->sequence = fact->sequence;
     snprintf(order->status, sizeof(order->status), "%s", fact->status.status);
 }
@@ -312,7 +312,7 @@ static int compare_rows(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static bool is_undone(const struct memory_order *order)
+static bool is_undone(const struct memory_purchase *order)
 {
     return strcmp(order->status, "rejected") == 0 || strcmp(order->status, "cancelled") == 0;
 }

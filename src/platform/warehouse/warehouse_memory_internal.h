@@ -41,7 +41,7 @@ struct memory_owner {
     int64_t until_ms;
 };
 
-struct memory_order {
+struct memory_purchase {
     const char *id, *currency;
     char status[16];
     int64_t at_ms, sequence, total;
@@ -61,7 +61,7 @@ struct warehouse_memory {
     struct text_index *wine_index, *shopper_index, *order_index;
     TABLE(struct memory_wine) wines;
     TABLE(struct memory_shopper) shoppers; /* row 0 is nobody */
-    TABLE(struct memory_order) orders;
+    TABLE(struct memory_purchase) orders;
     TABLE(struct memory_row) facts;
     TABLE(const char *) events;
     TABLE(struct warehouse_dead_letter) letters;
@@ -79,7 +79,7 @@ struct warehouse_memory {
 void table_grow(void **rows, size_t *capacity, size_t count, size_t size);
 
 /* Confirmed, and neither cancelled nor returned. */
-bool memory_sold(const struct memory_order *order);
+bool memory_sold(const struct memory_purchase *order);
 
 /* The shopper, or the account a guest became. */
 uint32_t memory_who(const struct warehouse_memory *warehouse, uint32_t shopper);

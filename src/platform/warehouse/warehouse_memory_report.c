@@ -19,7 +19,7 @@ static void fill_currency(struct view *view)
     struct text_index *currencies = text_index_new();
     TABLE(size_t) counts = {0};
     for (size_t i = 0; i < warehouse->orders.count; i++) {
-        const struct memory_order *order = &warehouse->orders.rows[i];
+        const struct memory_purchase *order = &warehouse->orders.rows[i];
         if (order->at_ms < view->since || !memory_sold(order))
             continue;
         uint32_t number = text_index_add(currencies, order->currency);
@@ -40,7 +40,7 @@ static void fill_currency(struct view *view)
     text_index_free(currencies);
 }
 
-static bool counts(const struct view *view, const struct memory_order *order)
+static bool counts(const struct view *view, const struct memory_purchase *order)
 {
     return order->at_ms >= view->since && memory_sold(order) &&
            strcmp(order->currency, view->report->currency) == 0;
@@ -51,7 +51,7 @@ static void fill_revenue(struct view *view)
     warehouse_report_days(view->query, view->arena, view->report);
     int64_t first = warehouse_first_day(view->query);
     for (size_t i = 0; i < view->warehouse->orders.count; i++) {
-        const struct memory_order *order = &view->warehouse->orders.rows[i];
+        const struct memory_purchase *order = &view->warehouse->orders.rows[i];
         int64_t day = warehouse_day(order->at_ms) - first;
         if (!counts(view, order) || day >= (int64_t)view->report->revenue_count)
             continue;
@@ -65,7 +65,7 @@ static void fill_previous(struct view *view)
 {
     int64_t from = warehouse_since_previous(view->query);
     for (size_t i = 0; i < view->warehouse->orders.count; i++) {
-        const struct memory_order *order = &view->warehouse->orders.rows[i];
+        const struct memory_purchase *order = &view->warehouse->orders.rows[i];
         if (order->at_ms < from || order->at_ms >= view->since || !memory_sold(order) ||
             strcmp(order->currency, view->report->currency) != 0)
             continue;
@@ -104,7 +104,7 @@ static void fill_funnel(struct view *view)
             count_once(seen + shoppers, who, &view->report->carts);
     }
     for (size_t i = 0; i < warehouse->orders.count; i++) {
-        const struct memory_order *order = &warehouse->orders.rows[i];
+        const struct memory_purchase *order = &warehouse->orders.rows[i];
         if (order->at_ms >= view->since)
             count_once(
                 seen + 2 * shoppers, memory_who(warehouse, order->shopper), &view->report->buyers);
@@ -197,7 +197,7 @@ static void fill_sales(struct view *view)
         const struct memory_row *row = &warehouse->facts.rows[i];
         if (row->kind != WAREHOUSE_ORDER || row->at_ms < view->since)
             continue;
-        const struct memory_order *order = &warehouse->orders.rows[row->order];
+        const struct memory_purchase *order = &warehouse->orders.rows[row->order];
         if (memory_sold(order))
             sales[row->wine].all_bottles += (int64_t)row->value;
         if (counts(view, order)) {
@@ -364,7 +364,7 @@ static void fill_stuck(struct view *view)
     report->stuck =
         arena_new_array(view->arena, warehouse->orders.count + 1, struct warehouse_stuck_order);
     for (size_t i = 0; i < warehouse->orders.count; i++) {
-        const struct memory_order *order = &warehouse->orders.rows[i];
+        const struct memory_purchase *order = &warehouse->orders.rows[i];
         if (order->at_ms >= view->since &&
             order->at_ms < view->query->now_ms - view->query->stuck_ms &&
             strcmp(order->status, "pending") == 0)
