@@ -107,12 +107,17 @@ struct reading {
     const unsigned char *next, *end;
 };
 
-/* A copy of the next array, or NULL when the file has no more so many bytes. */
+/* A copy of the next array, or NULL when the file has no more so many bytes, or is not filled up
+ * with zeros. */
 static void *take_array(struct reading *reading, size_t count, size_t size)
 {
     size_t bytes = padded(count * size);
     if (count > SIZE_MAX / 16 / size || bytes > (size_t)(reading->end - reading->next))
         return NULL;
+    for (size_t i = count * size; i < bytes; i++) {
+        if (reading->next[i])
+            return NULL;
+    }
     void *copy = numeric_new(count, size);
     memcpy(copy, reading->next, count * size);
     reading->next += bytes;
@@ -183,13 +188,13 @@ static bool read_arrays(
 static bool is_sound(const struct on_disk *header)
 {
     const struct trained_blend *blend = &header->blend;
-    return header->wines > 0 && header->wines <= MAX_WINES && header->dims > 0 &&
-           header->dims <= ALS_MAX_DIMS && header->linear_row <= header->wines &&
-           header->filter_row <= header->wines && blend->profile_half_life > 0 &&
-           isfinite(blend->linear) && isfinite(blend->filter) && isfinite(blend->factors) &&
-           isfinite(blend->floor) && isfinite(blend->shift) && isfinite(blend->common) &&
-           blend->common_events > 0 && isfinite(blend->fold_power) && header->alpha0 >= 0 &&
-           header->lambda > 0 && isfinite(header->nu);
+    return !header->reserved && header->wines > 0 && header->wines <= MAX_WINES &&
+           header->dims > 0 && header->dims <= ALS_MAX_DIMS &&
+           header->linear_row <= header->wines && header->filter_row <= header->wines &&
+           blend->profile_half_life > 0 && isfinite(blend->linear) && isfinite(blend->filter) &&
+           isfinite(blend->factors) && isfinite(blend->floor) && isfinite(blend->shift) &&
+           isfinite(blend->common) && blend->common_events > 0 && isfinite(blend->fold_power) &&
+           header->alpha0 >= 0 && header->lambda > 0 && isfinite(header->nu);
 }
 
 static void take_header(struct trained *trained, const struct on_disk *header)
