@@ -160,10 +160,10 @@ static double uniform(unsigned long long *state)
     return (double)(numeric_random(state) >> 11) / 9007199254740992.0;
 }
 
-/* A rank below n: the density falls with 1/rank. */
-static size_t long_tail(unsigned long long *state, size_t n)
+/* A rank below n: n u^power, u uniform; the density falls with rank^(1/power - 1). */
+static size_t long_tail(unsigned long long *state, size_t n, double power)
 {
-    size_t rank = (size_t)(exp(uniform(state) * log((double)n + 1)) - 1);
+    size_t rank = (size_t)((double)n * pow(uniform(state), power));
     return rank < n ? rank : n - 1;
 }
 
@@ -195,9 +195,9 @@ struct ratings *ratings_generate(size_t wines, size_t shoppers, size_t events)
     unsigned long long state = 2;
     for (size_t i = 0; i < events; i++) {
         bool late = i >= events - events / 10;
-        uint32_t shopper = (uint32_t)(long_tail(&state, shoppers * 8) / 8);
+        uint32_t shopper = (uint32_t)long_tail(&state, shoppers, 1.3);
         /* Two in three of a shopper's wines are of two tastes. */
-        size_t wine = long_tail(&state, wines);
+        size_t wine = long_tail(&state, wines, 2);
         size_t taste = (shopper * 7 + (numeric_random(&state) & 1) * 13) % TASTES;
         if (numeric_random(&state) % 3)
             wine = wine / TASTES * TASTES + taste;
