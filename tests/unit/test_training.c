@@ -401,6 +401,17 @@ static void finds_the_best_of_many_wines(void **state)
         }
     }
     assert_true(found >= 50 * 20 * 98 / 100);
+    found = 0;
+    for (uint32_t i = 0; i < 50; i++) {
+        assert_int_equal(trained_similar(trained, i, best, 20), 20);
+        trained_similar(trained, i, all, 13999); /* all but itself: exact */
+        for (int a = 0; a < 20; a++) {
+            assert_int_not_equal(best[a].wine, i);
+            for (int b = 0; b < 20; b++)
+                found += best[a].wine == all[b].wine;
+        }
+    }
+    assert_true(found >= 50 * 20 * 95 / 100);
     test_free(all);
     trained_release(trained);
     ratings_free(ratings);

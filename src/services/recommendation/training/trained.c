@@ -37,6 +37,7 @@ void trained_release(struct trained *trained)
     free(trained->covariance);
     free(trained->codes);
     free(trained->scales);
+    free(trained->shrinks);
     free(trained);
 }
 
@@ -112,13 +113,16 @@ static void find_codes(struct trained *trained)
     size_t stride = trained_code_stride(trained);
     trained->codes = numeric_new(wines * stride, sizeof(*trained->codes));
     trained->scales = numeric_new(wines, sizeof(*trained->scales));
+    trained->shrinks = numeric_new(wines, sizeof(*trained->shrinks));
     for (size_t wine = 0; wine < wines; wine++) {
         const float *vector = trained->factors + wine * dims;
         float largest = 0;
         for (size_t i = 0; i < dims; i++)
             largest = fmaxf(largest, fabsf(vector[i]));
         float scale = largest / 127;
+        float length = sqrtf(dot(vector, vector, dims));
         trained->scales[wine] = scale;
+        trained->shrinks[wine] = length > 0 ? 1 / length : 0;
         for (size_t i = 0; scale > 0 && i < dims; i++)
             trained->codes[wine * stride + i] = (int8_t)lrintf(vector[i] / scale);
     }
@@ -450,14 +454,45 @@ float trained_part(
                                         : trained_likeness(trained, preference->wine, wine));
 }
 
+/* By the vectors' codes: roughly the cosine of each, and exactly that of the best. */
+static size_t similar_rough(
+    const struct trained *trained, uint32_t wine, struct scored *list, size_t max)
+{
+    size_t wines = trained->info.wines, stride = trained_code_stride(trained);
+    size_t few = max * ROUGH_FACTOR;
+    struct scored_best best = {.list = numeric_new(few, sizeof(*best.list)), .max = few};
+    int16_t codes[ALS_MAX_DIMS + 16];
+    for (size_t i = 0; i < stride; i++)
+        codes[i] = trained->codes[wine * stride + i];
+    for (size_t first = 0; first < wines; first += ROUGH_BLOCK) {
+        int32_t products[ROUGH_BLOCK];
+        size_t length = wines - first < ROUGH_BLOCK ? wines - first : ROUGH_BLOCK;
+        multiply_codes(trained->codes + first * stride, codes, stride, length, products);
+        for (size_t i = 0; i < length; i++) {
+            float score =
+                (float)products[i] * trained->scales[first + i] * trained->shrinks[first + i];
+            if (first + i != wine && scored_best_wants(&best, score))
+                scored_best_add(&best, (uint32_t)(first + i), score);
+        }
+    }
+    for (size_t i = 0; i < best.count; i++)
+        best.list[i].score = fmaxf(0, trained_likeness(trained, wine, best.list[i].wine));
+    size_t count = scored_select(best.list, best.count, max);
+    memcpy(list, best.list, count * sizeof(*list));
+    free(best.list);
+    return count;
+}
+
 /* The linear model's weights favour what sells and the vectors' cosine does not: half of each, the
  * former as a share of the row's largest. */
 size_t trained_similar(
     const struct trained *trained, uint32_t wine, struct scored *list, size_t max)
 {
     size_t wines = trained->info.wines;
-    if (wine >= wines)
+    if (wine >= wines || max == 0)
         return 0;
+    if (trained->codes)
+        return similar_rough(trained, wine, list, max);
     float *values = numeric_new(wines, sizeof(*values)), largest = 0;
     struct scored *found = malloc((wines + 1) * sizeof(*found));
     if (!found)

@@ -47,6 +47,7 @@ struct trained {
     float *mean, *covariance; /* of the factors: mean and deviation of scores over all wines */
     int8_t *codes;            /* factors in 8 bits, for the rough pass; NULL where all are exact */
     float *scales;            /* of each wine's codes */
+    float *shrinks;           /* one over the length of each wine's vector; NULL like codes */
 };
 
 #define TRAINED_UNMEASURED                                                                         \
