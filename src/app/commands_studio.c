@@ -11,7 +11,7 @@
 #define MOST_THREADS 64
 #define MOST_VERSIONS 512
 
-/* A moment: RFC 3339, or a day (its beginning). */
+/* A moment: RFC 3339, or as a file of ratings has it (UTC), or a day (its beginning). */
 static int read_as_of(const json_t *options, int64_t *as_of_ms, struct error *error)
 {
     const char *text = json_text_or(options, "as_of", NULL);
@@ -19,7 +19,13 @@ static int read_as_of(const json_t *options, int64_t *as_of_ms, struct error *er
     *as_of_ms = 0;
     if (!text)
         return 0;
-    snprintf(moment, sizeof(moment), "%.30s%s", text, strlen(text) == 10 ? "T00:00:00Z" : "");
+    size_t length = strlen(text);
+    snprintf(moment, sizeof(moment), "%.30s%s", text,
+        length == 10                        ? "T00:00:00Z"
+        : length == 19 && strchr(text, ' ') ? "Z"
+                                            : "");
+    if (length == 19 && moment[10] == ' ')
+        moment[10] = 'T';
     if (clock_parse(moment, as_of_ms) < 0 || *as_of_ms <= 0)
         return error_set(error, ERROR_INVALID, NULL, "as_of",
             "--as-of \"%.40s\" is no time: write it like 2020-08-25 or 2020-08-25T02:29:49Z", text);

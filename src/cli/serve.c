@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,26 +18,41 @@ static const char usage[] =
     "PORT and DATA in the environment override the port and the data directory;\n"
     "`winestore config` lists all settings.";
 
-/* Ctrl-C and SIGTERM stop in order, a second one at once. */
-static void wait_for_stop(void)
+/* Ctrl-C and SIGTERM stop in order, a second one at once. A handler and not sigwait: OpenBLAS makes
+ * a thread before main begins, which blocks nothing, so a signal that comes while this one is not
+ * waiting would end the process there. Our own threads block them, so as not to be interrupted. */
+static sem_t stop_asked;
+
+static void ask_to_stop(int which)
 {
-    sigset_t signals;
-    int which;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGTERM);
-    sigwait(&signals, &which);
-    pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
+    (void)which;
+    sem_post(&stop_asked);
 }
 
-static void block_signals(void)
+static void catch_signals(void)
 {
+    struct sigaction action = {.sa_handler = ask_to_stop, .sa_flags = SA_RESTART | SA_RESETHAND};
     sigset_t signals;
+    sem_init(&stop_asked, /* pshared= */ 0, 0);
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
-    signal(SIGPIPE, SIG_IGN);
+}
+
+static void wait_for_stop(void)
+{
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
+    while (sem_wait(&stop_asked) != 0 && errno == EINTR)
+        ;
 }
 
 static void show_progress(void *ctx, const char *text)
@@ -84,7 +100,7 @@ int cli_serve(int argc, char **argv)
     struct error error = {0};
     struct app *app;
     int64_t began = clock_monotonic_ms();
-    block_signals();
+    catch_signals();
     int rc = app_open(&app, config, &options, &error);
     if (rc < 0) {
         config_free(config);

@@ -136,6 +136,8 @@ def test_lists_as_of_a_moment_know_nothing_newer(learned, tmp_path):
     before = {row["WineID"] for row in ratings if row["UserID"] == shopper and row["Date"] < moment}
     after = {row["WineID"] for row in ratings if row["UserID"] == shopper} - before
     assert not set(lists[shopper]) & before
+    same, _ = recommend(learned, [shopper, late], tmp_path / "users", "--as-of", moment)
+    assert same == lists
     now, _ = recommend(learned, [shopper], tmp_path / "users")
     assert not set(now[shopper]) & (before | after)
 
