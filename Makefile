@@ -75,7 +75,7 @@ tsan: test-packages
 	@test -f build-tsan/build.ninja || meson setup build-tsan -Dbuildtype=debugoptimized \
 		-Db_sanitize=thread -Db_lundef=false > /dev/null
 	@ninja -C build-tsan --quiet
-	meson test -C build-tsan --print-errorlogs --no-rebuild --timeout-multiplier 6
+	TSAN_OPTIONS=suppressions=$(CURDIR)/tests/tsan.supp meson test -C build-tsan --print-errorlogs --no-rebuild --timeout-multiplier 6
 
 # Each fuzz target for FUZZ_SECONDS, from its corpus; what it finds lies in build-fuzz.
 FUZZ_SECONDS ?= 30
