@@ -73,7 +73,7 @@ static void make_cluster(struct postgres_server *server)
     pid_t pid = fork();
     if (pid == 0) {
         become_nobody(server);
-        execl(program, "initdb", "--no-sync", "-D", "data", "-A", "trust", "-U", "winestore", "-E",
+        execl(program, program, "--no-sync", "-D", "data", "-A", "trust", "-U", "winestore", "-E",
             "UTF8", "--locale=C", (char *)NULL);
         _exit(127);
     }
@@ -97,7 +97,7 @@ void postgres_server_again(struct postgres_server *server)
     server->pid = fork();
     if (server->pid == 0) {
         become_nobody(server);
-        execl(program, "postgres", "-D", "data", "-k", server->directory, "-c",
+        execl(program, program, "-D", "data", "-k", server->directory, "-c",
             "listen_addresses=", "-c", "fsync=off", "-c", "shared_buffers=32MB", "-c",
             "max_connections=40", (char *)NULL);
         _exit(127);
