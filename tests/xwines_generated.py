@@ -131,7 +131,7 @@ def generate(folder):
     for shopper in range(SHOPPERS):
         for step, (number, stars) in enumerate(rated(chance, by_style, everything)):
             later = step >= RATINGS - LATER
-            at = opening + datetime.timedelta(days=3000 * later + 100 * step, seconds=chance.randrange(8_000_000))
+            at = opening + datetime.timedelta(days=3000 * later + 60 * step, seconds=chance.randrange(8_000_000))
             rating = [1200000 + shopper, 100001 + number, float(stars), chance.randint(1990, 2021), at]
             (valid if later else train).append(rating)
     for path, ratings in (("ratings_train.csv", train), ("ratings_valid.csv", valid)):
