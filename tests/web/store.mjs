@@ -1,4 +1,5 @@
 /** A real store and a real browser for the tests: the built program, a fresh data directory, free ports. */
+import { setDefaultResultOrder } from "node:dns";
 import { spawn } from "node:child_process";
 import { createWriteStream } from "node:fs";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
@@ -6,6 +7,9 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+
+// The store listens on 127.0.0.1; Node 18 takes ::1 for localhost where /etc/hosts has both, and tries no other.
+setDefaultResultOrder("ipv4first");
 
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 const PROGRAM = process.env.WINESTORE ?? join(ROOT, "build", "src", "winestore");
